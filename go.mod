@@ -1,0 +1,3 @@
+module tarn
+
+go 1.26
