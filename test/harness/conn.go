@@ -1,0 +1,133 @@
+// A client connection that sends what it is told, byte for byte, and reads one reply at a time.
+
+package harness
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// ReplyTimeout is how long a reply may take before a test is told that none came.
+const ReplyTimeout = 20 * time.Second
+
+// Conn is one connection to a server. It is not safe for concurrent use.
+type Conn struct {
+	nc net.Conn
+	r  *bufio.Reader
+}
+
+// Dial connects to host:port, or to a unix socket when addr is a path.
+func Dial(addr string) (*Conn, error) {
+	network := "tcp"
+	if addr[0] == '/' {
+		network = "unix"
+	}
+	nc, err := net.DialTimeout(network, addr, ReplyTimeout)
+	if err != nil {
+		return nil, err
+	}
+	return &Conn{nc: nc, r: bufio.NewReaderSize(nc, 64<<10)}, nil
+}
+
+// Close closes the connection.
+func (c *Conn) Close() error { return c.nc.Close() }
+
+// LocalAddr is the client's side, as CLIENT LIST shows it under addr.
+func (c *Conn) LocalAddr() string { return c.nc.LocalAddr().String() }
+
+// AppendCommand appends one request to b in the form all clients use.
+func AppendCommand(b []byte, args ...string) []byte {
+	b = append(b, '*')
+	b = strconv.AppendInt(b, int64(len(args)), 10)
+	b = append(b, "\r\n"...)
+	for _, a := range args {
+		b = append(b, '$')
+		b = strconv.AppendInt(b, int64(len(a)), 10)
+		b = append(b, "\r\n"...)
+		b = append(b, a...)
+		b = append(b, "\r\n"...)
+	}
+	return b
+}
+
+// Write sends bytes as they are. A connection that the server has closed is no error here: the
+// next read tells.
+func (c *Conn) Write(b []byte) error {
+	var err error
+	c.limit(func() { _, err = c.nc.Write(b) })
+	if isClosed(err) {
+		return nil
+	}
+	return err
+}
+
+// Send sends one command.
+func (c *Conn) Send(args ...string) error { return c.Write(AppendCommand(nil, args...)) }
+
+// Read reads one reply. Errors: io.EOF when the server has closed the connection.
+func (c *Conn) Read() (v Value, err error) {
+	c.limit(func() { v, err = readValue(c.r, 0) })
+	if isClosed(err) {
+		err = io.EOF
+	}
+	return v, err
+}
+
+// Do sends one command and reads one reply.
+func (c *Conn) Do(args ...string) (Value, error) {
+	if err := c.Send(args...); err != nil {
+		return Value{}, err
+	}
+	return c.Read()
+}
+
+// Must is Do for a control connection: it panics with an error that names the command when there
+// is no reply or an error reply.
+func (c *Conn) Must(args ...string) Value {
+	v, err := c.Do(args...)
+	if err == nil && v.IsError() {
+		err = errors.New(v.Text)
+	}
+	if err != nil {
+		panic(fmt.Errorf("%q: %w", args, err))
+	}
+	return v
+}
+
+// ReadUntil reads raw bytes up to and without mark. closed tells that the stream ended first; then
+// all that came is returned.
+func (c *Conn) ReadUntil(mark []byte) (got []byte, closed bool, err error) {
+	c.limit(func() {
+		for !bytes.HasSuffix(got, mark) {
+			var b byte
+			if b, err = c.r.ReadByte(); err != nil {
+				return
+			}
+			got = append(got, b)
+		}
+	})
+	if isClosed(err) || errors.Is(err, io.EOF) {
+		return got, true, nil
+	}
+	return bytes.TrimSuffix(got, mark), false, err
+}
+
+// limit runs one blocking exchange and breaks it off after ReplyTimeout.
+func (c *Conn) limit(exchange func()) {
+	longAgo := time.Unix(1, 0)
+	timer := time.AfterFunc(ReplyTimeout, func() { c.nc.SetDeadline(longAgo) })
+	defer timer.Stop()
+	exchange()
+}
+
+// isClosed tells whether err says that the other side has gone, with or without unread data.
+func isClosed(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}

@@ -1,0 +1,7 @@
+// Built without the race detector.
+
+//go:build !race
+
+package harness
+
+const raceEnabled = false
