@@ -356,7 +356,10 @@ func (f *memFile) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	defer f.fs.mu.Unlock()
-	if f.offset >= int64(len(f.node.data)) && len(b) > 0 {
+	if len(b) == 0 {
+		return 0, nil
+	}
+	if f.offset >= int64(len(f.node.data)) {
 		return 0, io.EOF
 	}
 	count := copy(b, f.node.data[f.offset:])
