@@ -1,0 +1,136 @@
+// Call: what a handler may touch.
+//
+// The dispatcher fills a Call, locks the shards of the command's keys (or all of them, for commands
+// that concern the whole keyspace), and runs the handler. The handler reads its arguments, checks
+// everything, changes keys, says so with Changed, and replies. Its return value, when not nil, is
+// the whole reply and promises that nothing was changed.
+
+package command
+
+import (
+	"tarn/internal/clock"
+	"tarn/internal/config"
+	"tarn/internal/info"
+	"tarn/internal/keyspace"
+	"tarn/internal/resp"
+)
+
+// Call is one command being run. Everything in it is borrowed until the handler returns.
+type Call struct {
+	Args    [][]byte // Args[0] is the command's name as sent
+	Spec    *Spec
+	Reply   *resp.Writer
+	Session *Session
+	Tx      *keyspace.Tx
+	Env     *Env
+
+	// Dirtied tells the dispatcher that the reply, or the effect, is not the command's usual one.
+	InExec bool // run by EXEC
+
+	hashed  int // index of the argument whose hash is known, 0: none
+	hash    uint64
+	scratch []byte // Scratch's
+}
+
+// Env is what all calls of a server share.
+type Env struct {
+	Table    *Table
+	Config   *config.Store
+	Keyspace *keyspace.Keyspace
+	Clock    clock.Clock
+	Info     *info.Registry
+	Stats    *info.Stats
+	SlowLog  *info.SlowLog
+	Latency  *info.LatencyMonitor
+	Saver    Saver
+	Clients  Clients
+	Host     Host
+	Exec     Executor
+}
+
+// Executor runs transactions; the dispatcher is one.
+type Executor interface {
+	// Exec runs the session's queue and replies. The caller is the handler of EXEC.
+	Exec(c *Call) error
+}
+
+// Saver puts the keyspace on disk and back; persist.Store is one.
+type Saver interface {
+	// Save writes the RDB file before it returns.
+	Save() error
+	// BGSave starts writing it. With schedule set, a save that cannot start now starts later, and
+	// scheduled is true.
+	BGSave(tx *keyspace.Tx, schedule bool) (scheduled bool, err error)
+	// LastSave is the Unix time of the last good save.
+	LastSave() int64
+	// Abort stops a background save that is running, as FLUSHALL does.
+	Abort()
+	// FlushedAll is called after FLUSHALL: with save points, the empty keyspace is saved.
+	FlushedAll() error
+	// Reload saves (unless noSave), empties (unless noFlush) and loads the keyspace.
+	Reload(noSave, noFlush, merge bool) error
+}
+
+// Host is the server as a process.
+type Host interface {
+	// Shutdown ends the process in an orderly way; on success it does not return to the client.
+	Shutdown(c *Call, o ShutdownOptions) error
+	// AbortShutdown stops one that waits.
+	AbortShutdown() error
+	// PauseCron stops the periodic job, or lets it go on.
+	PauseCron(paused bool)
+	// Crash ends the process as a broken invariant would, after logging why.
+	Crash(why string)
+	// Restart replaces the process (DEBUG RESTART, CRASH-AND-RECOVER).
+	Log(level, text string)
+}
+
+// ShutdownOptions are SHUTDOWN's modifiers.
+type ShutdownOptions struct {
+	Save, NoSave, Now, Force bool
+}
+
+// Begin prepares c for a command. hash is that of the argument at index hashed, 0: unknown.
+func (c *Call) Begin(spec *Spec, args [][]byte, hashed int, hash uint64) {
+	c.Spec, c.Args, c.hashed, c.hash = spec, args, hashed, hash
+}
+
+// Read looks up the key at argument i for a command that reads it: it counts a hit or a miss.
+func (c *Call) Read(i int) keyspace.Key {
+	return c.Tx.KeyHashed(int(c.Session.DB), c.Args[i], c.hashOf(i), keyspace.ForRead)
+}
+
+// Write looks up the key at argument i for a command that may change it.
+func (c *Call) Write(i int) keyspace.Key {
+	return c.Tx.KeyHashed(int(c.Session.DB), c.Args[i], c.hashOf(i), keyspace.ForWrite)
+}
+
+// Peek looks up the key at argument i without counting or marking it as used.
+func (c *Call) Peek(i int) keyspace.Key {
+	return c.Tx.KeyHashed(int(c.Session.DB), c.Args[i], c.hashOf(i), keyspace.Peek)
+}
+
+func (c *Call) hashOf(i int) uint64 {
+	if i == c.hashed {
+		return c.hash
+	}
+	return c.Tx.Hash(c.Args[i])
+}
+
+// DB returns the number of the session's database.
+func (c *Call) DB() int { return int(c.Session.DB) }
+
+// Now returns the time of the command in Unix ms.
+func (c *Call) Now() int64 { return c.Tx.Now() }
+
+// Scratch returns an empty buffer, reused by every command of this executor.
+func (c *Call) Scratch() []byte { return c.scratch[:0] }
+
+// KeepScratch keeps a scratch buffer that has grown for later commands, unless it is large.
+func (c *Call) KeepScratch(b []byte) {
+	if cap(b) <= maxScratch {
+		c.scratch = b[:0]
+	}
+}
+
+const maxScratch = 64 << 10

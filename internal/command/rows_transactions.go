@@ -1,0 +1,33 @@
+// Rows: transactions. Handlers follow this order.
+
+package command
+
+var transactionRows = []Spec{
+	{
+		Name: "discard", Arity: 1, Flags: NoScript | Loading | Stale | Fast | AllowBusy, Categories: CatTransaction,
+		Since: "2.0.0",
+		Cost:  "O(N) for N queued commands", Summary: "Drops a transaction.",
+	},
+	{
+		Name: "exec", Arity: 1, Flags: NoScript | Loading | Stale | SkipSlowlog, Categories: CatTransaction,
+		Since: "1.2.0",
+		Cost:  "Depends on the queued commands", Summary: "Runs the queued commands of a transaction.",
+	},
+	{
+		Name: "multi", Arity: 1, Flags: NoScript | Loading | Stale | Fast | AllowBusy, Categories: CatTransaction,
+		Since: "1.2.0",
+		Cost:  "O(1)", Summary: "Starts a transaction.",
+	},
+	{
+		Name: "unwatch", Arity: 1, Flags: NoScript | Loading | Stale | Fast | AllowBusy, Categories: CatTransaction,
+		Since: "2.2.0",
+		Cost:  "O(1)", Summary: "Forgets the keys being watched.",
+	},
+	{
+		Name: "watch", Arity: -2, Flags: NoScript | Loading | Stale | Fast | AllowBusy, Categories: CatTransaction,
+		Since: "2.2.0",
+		Cost:  "O(1) per key", Summary: "Makes EXEC depend on keys staying unchanged.",
+		Keys: []KeySpec{{Flags: RO, At: 1, Last: -1}},
+		Args: "key@0...",
+	},
+}
