@@ -1,0 +1,14 @@
+//go:build !amd64 && !arm64
+
+package hashtable
+
+import (
+	"unsafe"
+
+	"tarn/internal/mem"
+)
+
+// Prefetch does nothing on this architecture.
+func Prefetch(unsafe.Pointer) {}
+
+func prefetchRef(unsafe.Pointer, mem.Ref) {}
