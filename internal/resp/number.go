@@ -96,14 +96,35 @@ func ParseFloat(b []byte) (f float64, ok bool) {
 	}
 	text := string(b)
 	hex := isHex(b)
-	if hex && bytes.IndexAny(b, "pP") < 0 {
+	switch {
+	case hex && bytes.IndexAny(b, "pP") < 0:
 		text += "p0" // C's exponent is optional, Go's is not
+	case !hex && len(b) > longestWhole:
+		text = asFraction(b)
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsNaN(f) {
 		return 0, false
 	}
 	return f, f != 0 || !hasNonzeroDigit(b, hex)
+}
+
+// longestWhole is the most digits before the point that strconv is sure to read rightly: it forgets
+// how many there were beyond 800.
+const longestWhole = 800
+
+// asFraction writes a number as 0.digits with an exponent. What is no number stays none.
+func asFraction(b []byte) string {
+	sign := ""
+	if b[0] == '-' || b[0] == '+' {
+		sign, b = string(b[:1]), b[1:]
+	}
+	digits, exponent, ok := splitExponent(b, 'e')
+	if !ok {
+		return ""
+	}
+	whole, fraction, _ := bytes.Cut(digits, []byte{'.'})
+	return sign + "0." + string(whole) + string(fraction) + "e" + strconv.Itoa(exponent+len(whole))
 }
 
 // parseShortFloat reads plain decimals that are exact to compute with: at most 15 digits, since
