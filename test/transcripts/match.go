@@ -5,6 +5,7 @@ package transcripts
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"tarn/test/harness"
@@ -24,11 +25,11 @@ func (s *Step) present(v harness.Value) []string {
 // record is what -rewrite puts under the step for a reply: the lines of the reply, unless patterns
 // stand there that match it. A new pattern has its numbers masked.
 func (s *Step) record(got []string) []string {
-	if !s.Masked() {
-		return got
-	}
-	if len(s.Want) > 0 && matchLines(s.Want, got) {
+	if (s.Has("like") || s.Has("near")) && len(s.Want) > 0 && s.Matches(got) {
 		return s.Want
+	}
+	if !s.Has("like") {
+		return got
 	}
 	masked := make([]string, len(got))
 	for i, line := range got {
@@ -40,8 +41,10 @@ func (s *Step) record(got []string) []string {
 // Matches tells whether got is what the step expects.
 func (s *Step) Matches(got []string) bool {
 	switch {
-	case s.Masked():
+	case s.Has("like"):
 		return matchLines(s.Want, got)
+	case s.Has("near"):
+		return near(s.Want, got)
 	case s.Has("fields"):
 		return isSubsequence(s.Want, got)
 	}
@@ -49,7 +52,7 @@ func (s *Step) Matches(got []string) bool {
 }
 
 var (
-	runOfDigits = regexp.MustCompile(`[0-9]+(\.[0-9]+)*`)
+	runOfDigits = regexp.MustCompile(`\\x[0-9a-f]{2}|[0-9]+(\.[0-9]+)*`)
 	runID       = regexp.MustCompile(`\b[0-9a-f]{40}\b`)
 	header      = regexp.MustCompile(`^ *(?:[*~%|]|>>)-?[0-9]+$`)
 	placeholder = regexp.MustCompile(`<n>|<hex>|<\*>`)
@@ -67,7 +70,13 @@ func maskNumbers(line string) string {
 	}
 	const idMark = "\x01"
 	line = runID.ReplaceAllString(line, idMark)
-	return strings.ReplaceAll(runOfDigits.ReplaceAllString(line, "<n>"), idMark, "<hex>")
+	line = runOfDigits.ReplaceAllStringFunc(line, func(run string) string {
+		if run[0] == '\\' {
+			return run
+		}
+		return "<n>"
+	})
+	return strings.ReplaceAll(line, idMark, "<hex>")
 }
 
 // matchLines matches lines with patterns, of which "..." takes any number of lines.
@@ -104,6 +113,16 @@ func matchLine(pattern, line string) bool {
 	return regexp.MustCompile(re.String()).MatchString(line)
 }
 
+// near tells whether want and got are one integer each, at most 2 % apart.
+func near(want, got []string) bool {
+	if len(want) != 1 || len(got) != 1 {
+		return false
+	}
+	w, err1 := strconv.ParseInt(strings.TrimPrefix(want[0], ":"), 10, 64)
+	g, err2 := strconv.ParseInt(strings.TrimPrefix(got[0], ":"), 10, 64)
+	return err1 == nil && err2 == nil && max(w-g, g-w) <= w/50
+}
+
 // fieldNames lists the names of the fields in text, which has lines name:value and section lines
 // "# Name", as INFO has, or words name=value, as CLIENT LIST has.
 func fieldNames(text string) []string {
@@ -127,19 +146,24 @@ func fieldNames(text string) []string {
 	return names
 }
 
-// sortedLines renders an aggregate with its entries sorted by their rendering.
+// sortedLines renders a reply with the entries of every aggregate sorted by their rendering.
 func sortedLines(v harness.Value) []string {
 	perEntry := 1
 	if v.Kind == '%' {
 		perEntry = 2
 	}
-	if len(v.Elem) == 0 {
-		return v.Lines()
-	}
 	var entries []string
 	for entry := range slices.Chunk(v.Elem, perEntry) {
-		lines := harness.Value{Kind: '*', Elem: entry}.Lines()[1:]
+		var lines []string
+		for _, e := range entry {
+			for _, line := range sortedLines(e) {
+				lines = append(lines, "  "+line)
+			}
+		}
 		entries = append(entries, strings.Join(lines, "\n"))
+	}
+	if len(entries) == 0 {
+		return v.Lines()
 	}
 	slices.Sort(entries)
 	return append(v.Lines()[:1], strings.Split(strings.Join(entries, "\n"), "\n")...)

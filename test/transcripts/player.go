@@ -260,19 +260,18 @@ func (p *Player) raw(c *harness.Conn, s *Step, data string) ([]string, error) {
 	return lines, nil
 }
 
-// until repeats the step until its reply is the expected one, and returns the last reply.
+// until repeats the step until its reply is the expected one.
 func (p *Player) until(c *harness.Conn, s *Step, args []string) ([]string, error) {
-	late := false
 	timer := time.NewTimer(untilTimeout)
 	defer timer.Stop()
 	for {
 		lines, err := p.exchange(c, s, args)
-		if err != nil || late || s.Want == nil || s.Matches(lines) {
+		if err != nil || s.Want == nil || s.Matches(lines) {
 			return lines, err
 		}
 		select {
 		case <-timer.C:
-			late = true
+			return nil, fmt.Errorf("not %q within %v, but still %q", s.Want, untilTimeout, lines)
 		default:
 		}
 	}

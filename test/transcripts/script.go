@@ -10,10 +10,11 @@
 //	>sorted KEYS *              elements of the reply in the order of their rendering
 //	>like CLIENT LIST           expected lines are patterns: <n> number, <hex> 40 hex digits,
 //	                            <*> anything; a line "..." stands for any lines
+//	>near TTL k                 an integer reply at most 2 % off the expected one
 //	>fields INFO memory         only the names of name:value lines or name=value words; the server
 //	                            may have more names between
 //	>until EXISTS k             sent again and again until the expected reply comes
-//	>as:id CLIENT ID            a scalar reply, kept as ${id} for later lines; compared as >like
+//	>as:v GET k                 a scalar reply, also kept as ${v} for later lines
 //	>send BLPOP l 0             sent, and no reply awaited
 //	>read                       nothing sent, one reply read; "(closed)" when the server hung up
 //	>raw "PING\r\n"             these bytes, and then all bytes that come back, up to the reply of
@@ -74,15 +75,13 @@ type Step struct {
 // Has tells whether the step carries a modifier.
 func (s *Step) Has(mod string) bool { return slices.Contains(s.Mods, mod) }
 
-// Masked tells whether the step's expected lines are patterns.
-func (s *Step) Masked() bool { return s.Has("like") || s.As != "" }
 
 // Silent tells whether nothing is read for the step.
 func (s *Step) Silent() bool { return s.Has("send") || s.Has("part") }
 
 var (
 	sendLine = regexp.MustCompile(`^([A-Z]?)>([a-z0-9:,]*)(?: (.*))?$`)
-	modsOf   = []string{"sorted", "like", "fields", "until", "send", "read", "raw", "part"}
+	modsOf   = []string{"sorted", "like", "near", "fields", "until", "send", "read", "raw", "part"}
 	modesOf  = []string{"reload", "snapshot", "shards", "resp3", "multi", "io-threads"}
 )
 
