@@ -1,0 +1,197 @@
+// Large values: long strings read as a stream, straight to where they will live.
+//
+// Gathering such a value in a buffer first would take its size twice. A value stored as it is goes
+// from the source to the reader's memory without a copy in between; a compressed one is decoded
+// through a window of 64 KiB, since copies reach back no more than 8 KiB.
+
+package rdb
+
+import (
+	"io"
+
+	"tarn/internal/invariant"
+)
+
+// directBytes is from which size on a read goes past the buffer.
+const directBytes = 32 << 10
+
+// largeWindowBytes is what a compressed value is decoded through.
+const largeWindowBytes = 64 << 10
+
+// LargeValue is a string value that is being read. It is only good until Options.Large returns.
+type LargeValue struct {
+	s      *splitter
+	form   form
+	length int64 // once decoded
+	given  int64 // how much of that was decoded
+	left   int   // stored bytes not read yet
+
+	window []byte // of a compressed value: what was decoded last
+	from   int    // window[from:to] is decoded and not read
+	to     int
+}
+
+// Len returns the string's length in bytes. As the file says so, it need not be true: unless the
+// file's size was given, do not take that much memory for it at once.
+func (v *LargeValue) Len() int64 { return v.length }
+
+// Read reads the string: Len bytes, then io.EOF. Errors: ErrCorrupt, ErrTruncated, those of the
+// source.
+func (v *LargeValue) Read(p []byte) (int, error) {
+	if v.given-int64(v.to-v.from) == v.length {
+		return 0, io.EOF
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if v.form == rawForm {
+		return v.readRaw(p)
+	}
+	if v.from == v.to {
+		if err := v.decodeMore(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, v.window[v.from:v.to])
+	v.from += n
+	return n, nil
+}
+
+// readRaw reads stored bytes as they are.
+func (v *LargeValue) readRaw(p []byte) (n int, err error) {
+	s := v.s
+	p = p[:min(len(p), v.left)]
+	if s.pos == s.end && len(p) >= directBytes {
+		n, err = s.readPast(p[:min(len(p), defaultBufferBytes)])
+	} else {
+		if err = v.refill(1); err != nil {
+			return 0, err
+		}
+		n = copy(p, s.batch.buf[s.pos:s.end])
+		s.pos += n
+	}
+	v.left -= n
+	v.given += int64(n)
+	return n, err
+}
+
+// refill sees to it that at least need of the stored bytes, which are left, are in the buffer.
+func (v *LargeValue) refill(need int) error {
+	s := v.s
+	for s.end-s.pos < need {
+		if s.ended {
+			return ErrTruncated
+		}
+		s.sum()
+		if err := s.flush(); err != nil { // moves what is left to the start; there are no records
+			return err
+		}
+		if err := s.read(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decodeMore decodes on into the window, all of which has been read.
+func (v *LargeValue) decodeMore() error {
+	s := v.s
+	if v.to > len(v.window)-lzfMaxCopy {
+		copy(v.window, v.window[v.to-lzfWindow:v.to])
+		v.from, v.to = lzfWindow, lzfWindow
+	}
+	const longestToken = 1 + lzfMaxLiterals
+	if err := v.refill(min(longestToken, v.left)); err != nil {
+		return err
+	}
+	stored := s.batch.buf[s.pos:min(s.end, s.pos+v.left)]
+	to, used, ok := decompressTokens(v.window, v.to, stored)
+	v.given += int64(to - v.to)
+	v.to = to
+	v.left -= used
+	s.pos += used
+	if !ok || used == 0 || v.given > v.length || (v.given == v.length) != (v.left == 0) {
+		return ErrCorrupt
+	}
+	return nil
+}
+
+// discard passes over the stored bytes that were not read.
+func (v *LargeValue) discard() error {
+	for v.left > 0 {
+		if err := v.refill(1); err != nil {
+			return err
+		}
+		n := min(v.left, v.s.end-v.s.pos)
+		v.left -= n
+		v.s.pos += n
+	}
+	return nil
+}
+
+// isLarge tells whether the walk met a string value that is handed over as a stream.
+func (s *splitter) isLarge(got status) bool {
+	ev := &s.ev
+	return got != bad && s.o.Large != nil && ev.kind == keyEvent && ev.typ == TypeString &&
+		ev.value != 0 && ev.end-ev.value > s.o.BufferBytes/2
+}
+
+// large hands over the string value that the walk met.
+func (s *splitter) large() error {
+	ev := &s.ev
+	if s.o.Size > 0 && s.offset+int64(ev.end) > s.o.Size {
+		return &Error{Offset: s.offset + int64(ev.at), Err: ErrTruncated}
+	}
+	key, err := s.decode(&ev.key)
+	rec := Record{
+		DB: s.state.db, Key: key, ExpireMs: s.state.expireMs, Idle: s.state.idle, Freq: s.state.freq,
+		Value: Value{Type: ev.typ}, Offset: s.offset + int64(ev.at),
+	}
+	if err != nil {
+		return at(rec.Offset, "a key", nil, err)
+	}
+	span, _ := readString(s.batch.buf[:s.end], ev.value)
+	invariant.Check(span.start != 0, "a value known to be large has its lengths in the window")
+	headBytes := span.start - ev.at
+	s.sum()
+	if err := s.flush(); err != nil {
+		return err
+	}
+	s.pos = headBytes
+	v := &LargeValue{s: s, form: span.form, length: span.number, left: span.end - span.start}
+	if v.form == lzfForm {
+		v.window = make([]byte, largeWindowBytes)
+	}
+	if err = s.o.Large(&rec, v); err == nil {
+		err = v.discard()
+	}
+	if err != nil {
+		return at(rec.Offset, "", rec.Key, err)
+	}
+	s.result.Records++
+	s.state.keyDone()
+	s.start = s.pos
+	s.batch.start = s.state
+	return nil
+}
+
+// readPast reads once into p, past the buffer, which is all parsed.
+func (s *splitter) readPast(p []byte) (int, error) {
+	if s.ended {
+		return 0, ErrTruncated
+	}
+	s.sum()
+	if err := s.flush(); err != nil {
+		return 0, err
+	}
+	own := s.batch.buf
+	s.batch.buf = p
+	err := s.read()
+	n := s.end
+	s.pos = n
+	s.sum()
+	s.batch.buf = own
+	s.offset += int64(n)
+	s.pos, s.summed, s.end = 0, 0, 0
+	return n, err
+}

@@ -1,0 +1,219 @@
+// Opcodes: the walk through a file's body, one thing at a time.
+//
+// The same walk serves the splitter, which looks for where things end, and the batches, which
+// decode them. Opcodes that describe the next key, or all that follow, are kept in a state; so the
+// body may be cut in two after any opcode, if the second part is given the state at the cut.
+
+package rdb
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// state is what opcodes said of the keys that follow them.
+type state struct {
+	db       int
+	expireMs int64 // of the next key, like idle and freq: None when not said
+	idle     int64
+	freq     int
+}
+
+// newState is the state at the start of a body.
+func newState() state { return state{expireMs: None, idle: None, freq: None} }
+
+// keyDone forgets what was said of one key.
+func (s *state) keyDone() { s.expireMs, s.idle, s.freq = None, None, None }
+
+// eventKind says what the walk met.
+type eventKind uint8
+
+const (
+	noEvent eventKind = iota // nothing whole, or opcodes for the state
+	keyEvent
+	auxEvent
+	resizeEvent
+	functionEvent
+	moduleEvent
+	eofEvent
+)
+
+// event is one thing met. Positions are in the window. Which fields are set follows from the kind.
+type event struct {
+	kind eventKind
+	typ  byte       // keyEvent
+	at   int        // of the opcode or type; every opcode before it is in the state
+	end  int        // after the thing; when the status is short, the least the window must hold
+	key  stringSpan // of keyEvent; the name of auxEvent; the code of functionEvent
+	fact stringSpan // of auxEvent
+
+	// value is where the object starts, in a keyEvent. When the status is short, it is 0 unless
+	// the key is complete.
+	value int
+
+	keys, deadlines uint64 // resizeEvent
+	module          uint64 // moduleEvent
+
+	// When the status is bad: what is wrong, with the key concerned if there is one.
+	what   string
+	badKey []byte
+	err    error
+}
+
+// next takes opcodes from b[pos:] into the state until it meets something that is not for the
+// state alone, and describes that in ev. When the thing met is short, ev.at says where to go on.
+func (s *state) next(b []byte, pos int, ev *event) status {
+	ev.kind = noEvent
+	for {
+		ev.at = pos
+		if pos >= len(b) {
+			ev.end = pos + 1
+			return short
+		}
+		op := b[pos]
+		if op < lowestOpcode {
+			return readObject(b, pos, ev)
+		}
+		end, forState, st := s.take(op, b, pos+1)
+		if !forState {
+			return readEvent(op, b, pos+1, ev)
+		}
+		if st != done {
+			ev.end = end
+			return ev.fail(st, fmt.Sprintf("opcode %d", op))
+		}
+		pos = end
+	}
+}
+
+// take takes into the state the opcode whose operand is at b[pos:], if it is one that only says
+// something of the keys that follow.
+func (s *state) take(op byte, b []byte, pos int) (end int, forState bool, st status) {
+	switch op {
+	case opExpireMs:
+		if end = pos + 8; end > len(b) {
+			return end, true, short
+		}
+		s.expireMs = int64(binary.LittleEndian.Uint64(b[pos:]))
+	case opExpire:
+		if end = pos + 4; end > len(b) {
+			return end, true, short
+		}
+		s.expireMs = int64(int32(binary.LittleEndian.Uint32(b[pos:]))) * 1000
+	case opFreq:
+		if end = pos + 1; end > len(b) {
+			return end, true, short
+		}
+		s.freq = int(b[pos])
+	case opIdle, opSelectDB:
+		n, end, st := readPlainLength(b, pos)
+		if st != done {
+			return end, true, st
+		}
+		if n > maxIdleOrDB {
+			return pos, true, bad
+		}
+		if op == opIdle {
+			s.idle = int64(n)
+			return end, true, done
+		}
+		s.db = int(n)
+		return end, true, done
+	case opSlotInfo:
+		end, st = skipLengths(b, pos, 3) // the slot, how many keys it has, how many deadlines
+		return end, true, st
+	default:
+		return pos, false, done
+	}
+	return end, true, done
+}
+
+// maxIdleOrDB is far above any true idle time in seconds and any number of databases.
+const maxIdleOrDB = 1 << 40
+
+// skipLengths returns where count lengths at b[pos:] end.
+func skipLengths(b []byte, pos, count int) (end int, st status) {
+	for range count {
+		if _, pos, st = readPlainLength(b, pos); st != done {
+			break
+		}
+	}
+	return pos, st
+}
+
+// fail makes ev tell of what is bad, and returns st. It does nothing for another status.
+func (ev *event) fail(st status, what string) status {
+	if st == bad {
+		ev.what, ev.badKey, ev.err = what, nil, ErrCorrupt
+	}
+	return st
+}
+
+// readObject finds the parts of the type, key and value at b[pos:].
+func readObject(b []byte, pos int, ev *event) status {
+	ev.kind, ev.typ, ev.value = keyEvent, b[pos], 0
+	key, st := readString(b, pos+1)
+	ev.key, ev.end = key, key.end
+	if int(ev.typ) >= len(types) || types[ev.typ].name == "" {
+		return ev.refuse(b, st, ErrCorrupt)
+	}
+	if st != done {
+		return ev.fail(st, fmt.Sprintf("type %d (%s): the key's length", ev.typ, types[ev.typ].name))
+	}
+	ev.value = key.end
+	if types[ev.typ].skip == nil {
+		return ev.refuse(b, st, ErrUnsupported)
+	}
+	ev.end, st = types[ev.typ].skip(b, ev.value)
+	if st == bad {
+		return ev.refuse(b, done, ErrCorrupt)
+	}
+	return st
+}
+
+// refuse makes ev tell of an object that is not read, with its key if that is there.
+func (ev *event) refuse(b []byte, keyStatus status, err error) status {
+	ev.what, ev.badKey, ev.err = fmt.Sprintf("type %d (%s)", ev.typ, TypeName(ev.typ)), nil, err
+	if keyStatus == done {
+		if key, err := ev.key.in(b).AppendTo(nil); err == nil {
+			ev.badKey = shownKey(key)
+		}
+	}
+	return bad
+}
+
+// readEvent finds the parts of the opcode whose operands are at b[pos:].
+func readEvent(op byte, b []byte, pos int, ev *event) (st status) {
+	switch op {
+	case opEOF:
+		ev.kind, ev.end = eofEvent, pos
+		return done
+	case opAux:
+		ev.kind = auxEvent
+		if ev.key, st = readString(b, pos); st == done {
+			ev.fact, st = readString(b, ev.key.end)
+			ev.end = ev.fact.end
+		} else {
+			ev.end = ev.key.end
+		}
+	case opResizeDB:
+		ev.kind = resizeEvent
+		if ev.keys, ev.end, st = readPlainLength(b, pos); st == done {
+			ev.deadlines, ev.end, st = readPlainLength(b, ev.end)
+		}
+	case opFunction2:
+		ev.kind = functionEvent
+		ev.key, st = readString(b, pos)
+		ev.end = ev.key.end
+	case opModuleAux:
+		ev.kind = moduleEvent
+		ev.module, ev.end, st = readModuleAux(b, pos)
+	case opFunction:
+		ev.what, ev.badKey, ev.err = "opcode 246 (function, as before Redis 7.0's release)", nil, ErrUnsupported
+		return bad
+	default:
+		ev.what, ev.badKey, ev.err = fmt.Sprintf("opcode %d (slot import, or key metadata)", op), nil, ErrUnsupported
+		return bad
+	}
+	return ev.fail(st, fmt.Sprintf("opcode %d", op))
+}

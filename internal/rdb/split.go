@@ -1,0 +1,315 @@
+// Splitting: the fast first stage of reading a file.
+//
+// One goroutine reads, keeps the checksum, and finds where entries end, without decoding any. What
+// it has read goes out in batches of whole entries, which other goroutines decode while it reads on
+// (load.go). An entry cut off by the end of a buffer is moved to the start of the next. A value
+// that is long is not gathered in a buffer but handed over as a stream (large.go).
+//
+// Memory is bounded: buffers × bufferBytes, whatever the file says. Only an entry that is long and
+// is no string value makes a buffer grow, and then by no more than twice what was truly read: a
+// length alone never makes room.
+
+package rdb
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+const (
+	defaultBufferBytes = 256 << 10
+	defaultBuffers     = 8
+	leastBufferBytes   = 64
+)
+
+// Options says how a file is read, and who is told what is in it. Its zero value reads everything
+// and tells nobody. The functions are called on the goroutine that reads, what is passed to them is
+// borrowed, and an error from one ends the reading.
+type Options struct {
+	Size         int64 // of the file in bytes, when known: a value that says it is longer is refused at once
+	SkipChecksum bool
+	BufferBytes  int // of one buffer; 0 means 256 KiB
+	Buffers      int // how many buffers, at least 2; 0 means 8
+
+	Aux      func(name, fact []byte) error
+	ResizeDB func(db int, keys, deadlines uint64) error
+	Function func(code []byte) error // a library of functions
+	Skipped  func(what string) error // something was passed over, with its name
+
+	// Large is given each string value that is stored in more than half a buffer. It must have
+	// been read when Large returns, or it is lost. Without Large it comes in a batch.
+	Large func(rec *Record, value *LargeValue) error
+}
+
+// Result is what was read.
+type Result struct {
+	Version int
+	Records int64
+	Bytes   int64 // from the start of the header to the end of the footer; the source may have been read further
+	Checked bool  // there was a checksum, and it was right
+}
+
+// Split reads a file from r and hands every batch of its entries to emit, which must see to it that
+// the batch is released, in its own time, and whatever happens. Errors: ErrCorrupt, ErrTruncated,
+// ErrVersion, ErrChecksum, ErrUnsupported, as *Error; those of r, of emit and of the options'
+// functions. The result is right as far as it goes also when there is an error.
+func Split(r io.Reader, o Options, emit func(*Batch) error) (Result, error) {
+	if o.BufferBytes == 0 {
+		o.BufferBytes = defaultBufferBytes
+	}
+	if o.Buffers == 0 {
+		o.Buffers = defaultBuffers
+	}
+	o.BufferBytes, o.Buffers = max(o.BufferBytes, leastBufferBytes), max(o.Buffers, 2)
+	p := &pool{free: make(chan *Batch, o.Buffers), unmade: o.Buffers, bufferBytes: o.BufferBytes}
+	s := &splitter{source: r, o: o, emit: emit, pool: p, state: newState()}
+	s.batch = p.take()
+	s.batch.start = s.state
+	err := s.run()
+	if s.refused == nil { // Whole entries before what is wrong are entries all the same.
+		s.emitParsed()
+	}
+	if err == nil {
+		err = s.refused
+	}
+	s.result.Bytes = s.offset + int64(s.pos) + s.footerBytes
+	return s.result, err
+}
+
+// splitter is the first stage. What it has read and not emitted is batch.buf[start:end], of which
+// [start:pos) is parsed; [:summed) is in the checksum.
+type splitter struct {
+	source io.Reader
+	o      Options
+	emit   func(*Batch) error
+	pool   *pool
+	result Result
+
+	batch  *Batch
+	offset int64 // of batch.buf, from the start of the file
+	start  int
+	pos    int
+	summed int
+	end    int
+	crc    uint64
+	ended  bool // the source has no more
+
+	footerBytes int64 // 0 until the footer is read
+	refused     error // what emit returned
+
+	state state // at pos
+	ev    event
+}
+
+// run reads a whole file.
+func (s *splitter) run() error {
+	if err := s.header(); err != nil {
+		return err
+	}
+	for {
+		got := s.state.next(s.batch.buf[:s.end], s.pos, &s.ev)
+		s.pos = s.ev.at
+		if s.isLarge(got) {
+			if err := s.large(); err != nil {
+				return err
+			}
+			continue
+		}
+		switch got {
+		case bad:
+			return &Error{Offset: s.offset + int64(s.ev.at), What: s.ev.what, Key: s.ev.badKey, Err: s.ev.err}
+		case short:
+			if err := s.more(s.ev.end); err != nil {
+				return err
+			}
+		case done:
+			if err := s.event(); err != nil {
+				return at(s.offset+int64(s.ev.at), "", nil, err)
+			}
+			s.pos = s.ev.end
+			if s.ev.kind == eofEvent {
+				return s.footer()
+			}
+		}
+	}
+}
+
+// header reads the header.
+func (s *splitter) header() error {
+	for s.end < headerBytes {
+		if err := s.more(headerBytes); err != nil {
+			return err
+		}
+	}
+	version, err := parseHeader(s.batch.buf)
+	s.result.Version = version
+	s.pos, s.start = headerBytes, headerBytes
+	return err
+}
+
+// footer reads the checksum and compares it.
+func (s *splitter) footer() error {
+	if s.result.Version < checksumSince {
+		return nil
+	}
+	for s.end < s.pos+checksumBytes {
+		if err := s.more(s.pos + checksumBytes); err != nil {
+			return err
+		}
+	}
+	s.sum()
+	want := binary.LittleEndian.Uint64(s.batch.buf[s.pos:])
+	offset := s.offset + int64(s.pos)
+	s.footerBytes = checksumBytes
+	if want == 0 || s.o.SkipChecksum {
+		return nil
+	}
+	if want != s.crc {
+		what := fmt.Sprintf("checksum %016x in the file, %016x of the file", want, s.crc)
+		return &Error{Offset: offset, What: what, Err: ErrChecksum}
+	}
+	s.result.Checked = true
+	return nil
+}
+
+// event deals with what the walk met.
+func (s *splitter) event() error {
+	ev := &s.ev
+	switch ev.kind {
+	case keyEvent:
+		s.batch.records++
+		s.result.Records++
+		s.state.keyDone()
+		return nil
+	case resizeEvent:
+		if s.o.ResizeDB != nil {
+			return s.o.ResizeDB(s.state.db, ev.keys, ev.deadlines)
+		}
+	case auxEvent:
+		if s.o.Aux != nil {
+			return s.aux()
+		}
+	case functionEvent:
+		if s.o.Function != nil {
+			code, err := s.decode(&ev.key)
+			if err != nil {
+				return err
+			}
+			return s.o.Function(code)
+		}
+	case moduleEvent:
+		if s.o.Skipped != nil {
+			return s.o.Skipped(fmt.Sprintf("data of module %q", moduleName(ev.module)))
+		}
+	}
+	return nil
+}
+
+// aux tells of a named fact.
+func (s *splitter) aux() error {
+	name, err := s.decode(&s.ev.key)
+	if err != nil {
+		return err
+	}
+	fact, err := s.decode(&s.ev.fact)
+	if err != nil {
+		return err
+	}
+	return s.o.Aux(name, fact)
+}
+
+// decode returns the string whose parts lie in the buffer.
+func (s *splitter) decode(span *stringSpan) ([]byte, error) {
+	return span.in(s.batch.buf).AppendTo(nil)
+}
+
+// sum takes into the checksum what is parsed and not in it yet.
+func (s *splitter) sum() {
+	if !s.o.SkipChecksum {
+		s.crc = CRC64(s.crc, s.batch.buf[s.summed:s.pos])
+	}
+	s.summed = s.pos
+}
+
+// more reads on, since what begins at pos goes on at least to need, a position in the buffer.
+func (s *splitter) more(need int) error {
+	if s.ended || s.o.Size > 0 && s.offset+int64(need) > s.o.Size {
+		return &Error{Offset: s.offset + int64(s.pos), Err: ErrTruncated}
+	}
+	s.sum()
+	if s.end == len(s.batch.buf) {
+		if err := s.makeRoom(); err != nil {
+			return err
+		}
+	}
+	return s.read()
+}
+
+// read reads once into the rest of the buffer, which is not empty.
+func (s *splitter) read() error {
+	for range maxEmptyReads {
+		n, err := s.source.Read(s.batch.buf[s.end:])
+		s.end += n
+		if errors.Is(err, io.EOF) {
+			s.ended = true
+			err = nil
+		}
+		if err != nil {
+			return fmt.Errorf("rdb: read at offset %d: %w", s.offset+int64(s.end), err)
+		}
+		if n > 0 || s.ended {
+			return nil
+		}
+	}
+	return fmt.Errorf("rdb: read at offset %d: %w", s.offset+int64(s.end), io.ErrNoProgress)
+}
+
+// maxEmptyReads is how often a source may return nothing, and no error, in a row.
+const maxEmptyReads = 100
+
+// makeRoom makes room after what is read and not parsed: in a buffer twice as large when that fills
+// the buffer, else in another one, after emitting what is parsed.
+func (s *splitter) makeRoom() error {
+	if s.pos == 0 {
+		s.batch.buf = append(s.batch.buf, make([]byte, len(s.batch.buf))...)
+		return nil
+	}
+	return s.flush()
+}
+
+// flush emits what is parsed, if there are records in it, and moves what is not parsed to the
+// start of a buffer.
+func (s *splitter) flush() error {
+	old, rest := s.batch, s.batch.buf[s.pos:s.end]
+	if old.records > 0 {
+		s.batch = s.pool.take()
+		for len(s.batch.buf) < len(rest) {
+			s.batch.buf = make([]byte, 2*len(s.batch.buf))
+		}
+	}
+	copy(s.batch.buf, rest)
+	s.batch.start = s.state
+	if s.batch != old {
+		s.emitFrom(old)
+	}
+	s.offset += int64(s.pos)
+	s.start, s.pos, s.summed, s.end = 0, 0, 0, len(rest)
+	return s.refused
+}
+
+// emitParsed emits what is parsed, if there are records in it, at the end.
+func (s *splitter) emitParsed() {
+	if b := s.batch; b.records > 0 {
+		s.batch = nil
+		s.emitFrom(b)
+	}
+}
+
+// emitFrom emits b, whose entries are where start and pos say.
+func (s *splitter) emitFrom(b *Batch) {
+	b.entries = b.buf[s.start:s.pos]
+	b.offset = s.offset + int64(s.start)
+	s.refused = s.emit(b)
+}
