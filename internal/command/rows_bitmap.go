@@ -1,7 +1,8 @@
-// Rows: bitmaps and bit fields: strings seen as bits. Handlers follow this order.
+// Rows: bitmaps and bit fields: strings seen as bits.
 
 package command
 
+// bitmapRows are the commands of the group; their handlers follow this order.
 var bitmapRows = []Spec{
 	{
 		Name: "bitcount", Arity: -2, Flags: ReadOnly, Categories: CatBitmap, Since: "2.6.0",

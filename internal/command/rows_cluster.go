@@ -1,7 +1,8 @@
-// Rows: the cluster. Handlers follow this order.
+// Rows: the cluster.
 
 package command
 
+// clusterRows are the commands of the group; their handlers follow this order.
 var clusterRows = []Spec{
 	{
 		Name: "asking", Arity: 1, Flags: Fast, Categories: CatConnection, Since: "3.0.0",

@@ -1,7 +1,8 @@
-// Rows: connections and the clients behind them. Handlers follow this order.
+// Rows: connections and the clients behind them.
 
 package command
 
+// connectionRows are the commands of the group; their handlers follow this order.
 var connectionRows = []Spec{
 	{
 		Name: "auth", Arity: -2, Flags: NoScript | Loading | Stale | Fast | NoAuth | AllowBusy,
@@ -33,6 +34,7 @@ var connectionRows = []Spec{
 			{
 				Name: "help", Arity: 2, Flags: Loading | Stale, Categories: CatConnection, Since: "5.0.0",
 				Cost: "O(1)", Summary: "Lists the subcommands of CLIENT.",
+				Run: containerHelp,
 			},
 			{
 				Name: "id", Arity: 2, Flags: NoScript | Loading | Stale, Categories: CatConnection, Since: "5.0.0",

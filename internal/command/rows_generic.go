@@ -1,7 +1,8 @@
-// Rows: keys of any type: their life, their names, their order. Handlers follow this order.
+// Rows: keys of any type: their life, their names, their order.
 
 package command
 
+// genericRows are the commands of the group; their handlers follow this order.
 var genericRows = []Spec{
 	{
 		Name: "copy", Arity: -3, Flags: Write | DenyOOM, Categories: CatKeyspace, Since: "6.2.0",
@@ -107,6 +108,7 @@ var genericRows = []Spec{
 			{
 				Name: "help", Arity: 2, Flags: Loading | Stale, Categories: CatKeyspace, Since: "6.2.0",
 				Cost: "O(1)", Summary: "Lists the subcommands of OBJECT.",
+				Run: containerHelp,
 			},
 			{
 				Name: "idletime", Arity: 3, Flags: ReadOnly, Categories: CatKeyspace, Since: "2.2.3",

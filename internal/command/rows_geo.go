@@ -1,7 +1,8 @@
-// Rows: geo indexes: sorted sets of places. Handlers follow this order.
+// Rows: geo indexes: sorted sets of places.
 
 package command
 
+// geoRows are the commands of the group; their handlers follow this order.
 var geoRows = []Spec{
 	{
 		Name: "geoadd", Arity: -5, Flags: Write | DenyOOM, Categories: CatGeo, Since: "3.2.0",

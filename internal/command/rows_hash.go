@@ -1,7 +1,8 @@
-// Rows: hashes. Handlers follow this order.
+// Rows: hashes.
 
 package command
 
+// hashRows are the commands of the group; their handlers follow this order.
 var hashRows = []Spec{
 	{
 		Name: "hdel", Arity: -3, Flags: Write | Fast, Categories: CatHash, Since: "2.0.0",

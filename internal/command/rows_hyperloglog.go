@@ -1,7 +1,8 @@
-// Rows: hyperLogLogs: estimates of how many distinct elements were seen. Handlers follow this order.
+// Rows: HyperLogLogs: estimates of how many distinct elements were seen.
 
 package command
 
+// hyperloglogRows are the commands of the group; their handlers follow this order.
 var hyperloglogRows = []Spec{
 	{
 		Name: "pfadd", Arity: -2, Flags: Write | DenyOOM | Fast, Categories: CatHyperLogLog, Since: "2.8.9",

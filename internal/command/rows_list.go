@@ -1,7 +1,8 @@
-// Rows: lists. Handlers follow this order.
+// Rows: lists.
 
 package command
 
+// listRows are the commands of the group; their handlers follow this order.
 var listRows = []Spec{
 	{
 		Name: "blmove", Arity: 6, Flags: Write | DenyOOM | Blocking, Categories: CatList, Since: "6.2.0",

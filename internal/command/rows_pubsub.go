@@ -1,7 +1,8 @@
-// Rows: channels and their subscribers. Handlers follow this order.
+// Rows: channels and their subscribers.
 
 package command
 
+// pubsubRows are the commands of the group; their handlers follow this order.
 var pubsubRows = []Spec{
 	{
 		Name: "psubscribe", Arity: -2, Flags: PubSub | NoScript | Loading | Stale, Since: "2.0.0",

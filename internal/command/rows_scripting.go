@@ -1,7 +1,8 @@
-// Rows: lua scripts and functions. Handlers follow this order.
+// Rows: Lua scripts and functions.
 
 package command
 
+// scriptingRows are the commands of the group; their handlers follow this order.
 var scriptingRows = []Spec{
 	{
 		Name: "eval", Arity: -3, Flags: NoScript | Stale | SkipMonitor | NoMandatoryKeys | MayReplicate,

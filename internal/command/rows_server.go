@@ -1,7 +1,8 @@
-// Rows: the server: access, configuration, persistence, replication, memory, diagnosis. Handlers follow this order.
+// Rows: the server: access, configuration, persistence, replication, memory, diagnosis.
 
 package command
 
+// serverRows are the commands of the group; their handlers follow this order.
 var serverRows = []Spec{
 	{
 		Name: "acl", Arity: -2, Since: "6.0.0",
@@ -92,29 +93,35 @@ var serverRows = []Spec{
 		Name: "command", Arity: -1, Flags: Loading | Stale, Categories: CatConnection, Since: "2.8.13",
 		Cost: "O(N) for N commands of the server", Summary: "Describes every command.",
 		Tips: []string{"nondeterministic_output_order"},
+		Run:  commandAll,
 		Sub: []Spec{
 			{
 				Name: "count", Arity: 2, Flags: Loading | Stale, Categories: CatConnection, Since: "2.8.13",
 				Cost: "O(1)", Summary: "Counts the commands.",
+				Run: commandCount,
 			},
 			{
 				Name: "docs", Arity: -2, Flags: Loading | Stale, Categories: CatConnection, Since: "7.0.0",
 				Cost: "O(N) for N commands asked about", Summary: "Documents commands.",
 				Tips: []string{"nondeterministic_output_order"},
 				Args: "[command-name...]",
+				Run:  commandDocs,
 			},
 			{
 				Name: "getkeys", Arity: -4, Flags: Loading | Stale, Categories: CatConnection, Since: "2.8.13",
 				Cost: "O(N) for N arguments", Summary: "Finds the keys in a full command.",
+				Run: commandGetKeys,
 			},
 			{
 				Name: "getkeysandflags", Arity: -4, Flags: Loading | Stale, Categories: CatConnection,
 				Since: "7.0.0",
 				Cost:  "O(N) for N arguments", Summary: "Finds the keys in a full command and what is done to each.",
+				Run: commandGetKeysAndFlags,
 			},
 			{
 				Name: "help", Arity: 2, Flags: Loading | Stale, Categories: CatConnection, Since: "5.0.0",
 				Cost: "O(1)", Summary: "Lists the subcommands of COMMAND.",
+				Run: containerHelp,
 			},
 			{
 				Name: "info", Arity: -2, Flags: Loading | Stale, Categories: CatConnection, Since: "2.8.13",
@@ -122,12 +129,14 @@ var serverRows = []Spec{
 				History: []Change{{"7.0.0", "Without names, describes every command."}},
 				Tips:    []string{"nondeterministic_output_order"},
 				Args:    "[command-name...]",
+				Run:     commandInfo,
 			},
 			{
 				Name: "list", Arity: -2, Flags: Loading | Stale, Categories: CatConnection, Since: "7.0.0",
 				Cost: "O(N) for N commands of the server", Summary: "Lists the names of commands.",
 				Tips: []string{"nondeterministic_output_order"},
 				Args: "[FILTERBY=filterby(MODULE=module-name|ACLCAT=category|PATTERN=pattern:pattern)]",
+				Run:  commandList,
 			},
 		},
 	},
@@ -144,6 +153,7 @@ var serverRows = []Spec{
 			{
 				Name: "help", Arity: 2, Flags: Loading | Stale, Since: "5.0.0",
 				Cost: "O(1)", Summary: "Lists the subcommands of CONFIG.",
+				Run: containerHelp,
 			},
 			{
 				Name: "resetstat", Arity: 2, Flags: Admin | NoScript | Loading | Stale, Since: "2.0.0",
@@ -222,6 +232,7 @@ var serverRows = []Spec{
 			{
 				Name: "help", Arity: 2, Flags: Loading | Stale, Since: "2.8.13",
 				Cost: "O(1)", Summary: "Lists the subcommands of LATENCY.",
+				Run: containerHelp,
 			},
 			{
 				Name: "histogram", Arity: -2, Flags: Admin | NoScript | Loading | Stale, Since: "7.0.0",
@@ -391,6 +402,7 @@ var serverRows = []Spec{
 			{
 				Name: "help", Arity: 2, Flags: Loading | Stale, Since: "6.2.0",
 				Cost: "O(1)", Summary: "Lists the subcommands of SLOWLOG.",
+				Run: containerHelp,
 			},
 			{
 				Name: "len", Arity: 2, Flags: Admin | Loading | Stale, Since: "2.2.12",

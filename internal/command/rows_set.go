@@ -1,7 +1,8 @@
-// Rows: sets. Handlers follow this order.
+// Rows: sets.
 
 package command
 
+// setRows are the commands of the group; their handlers follow this order.
 var setRows = []Spec{
 	{
 		Name: "sadd", Arity: -3, Flags: Write | DenyOOM | Fast, Categories: CatSet, Since: "1.0.0",

@@ -1,7 +1,8 @@
-// Rows: streams and their consumer groups. Handlers follow this order.
+// Rows: streams and their consumer groups.
 
 package command
 
+// streamRows are the commands of the group; their handlers follow this order.
 var streamRows = []Spec{
 	{
 		Name: "xack", Arity: -4, Flags: Write | Fast, Categories: CatStream, Since: "5.0.0",

@@ -1,7 +1,8 @@
-// Rows: strings. Handlers follow this order.
+// Rows: strings.
 
 package command
 
+// stringRows are the commands of the group; their handlers follow this order.
 var stringRows = []Spec{
 	{
 		Name: "append", Arity: 3, Flags: Write | DenyOOM | Fast, Categories: CatString, Since: "2.0.0",

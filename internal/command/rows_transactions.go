@@ -1,7 +1,8 @@
-// Rows: transactions. Handlers follow this order.
+// Rows: transactions.
 
 package command
 
+// transactionRows are the commands of the group; their handlers follow this order.
 var transactionRows = []Spec{
 	{
 		Name: "discard", Arity: 1, Flags: NoScript | Loading | Stale | Fast | AllowBusy, Categories: CatTransaction,

@@ -1,7 +1,8 @@
-// Rows: sorted sets. Handlers follow this order.
+// Rows: sorted sets.
 
 package command
 
+// zsetRows are the commands of the group; their handlers follow this order.
 var zsetRows = []Spec{
 	{
 		Name: "bzmpop", Arity: -5, Flags: Write | Blocking, Categories: CatSortedSet, Since: "7.0.0",

@@ -24,7 +24,8 @@ var (
 // Table finds commands by name. It may be read from any number of goroutines; Rename must not run
 // beside other calls.
 type Table struct {
-	slots []slot // open addressing, a power of two of them, at most half taken
+	specs []*Spec // all, by Index; through here so that handlers do not lead back to the rows
+	slots []slot  // open addressing, a power of two of them, at most half taken
 	names int
 }
 
@@ -45,7 +46,7 @@ type nameKey struct {
 // NewTable returns a table of all commands under their own names.
 func NewTable() *Table {
 	specs := prepared()
-	t := &Table{slots: make([]slot, tableSlots(len(specs)))}
+	t := &Table{specs: specs, slots: make([]slot, tableSlots(len(specs)))}
 	for _, s := range specs {
 		if s.Parent == nil {
 			t.insert(s.Name, s)
@@ -56,7 +57,7 @@ func NewTable() *Table {
 
 // Size returns the number of commands and subcommands, renamed and removed ones included: one more
 // than the largest Spec.Index.
-func (t *Table) Size() int { return len(prepared()) }
+func (t *Table) Size() int { return len(t.specs) }
 
 // Count returns the number of commands, subcommands not counted.
 func (t *Table) Count() int { return t.names }
@@ -103,7 +104,7 @@ func (t *Table) All(subcommands bool) iter.Seq[*Spec] {
 				used[s.Index] = true
 			}
 		}
-		for _, s := range prepared() {
+		for _, s := range t.specs {
 			in := used[s.Index]
 			if s.Parent != nil {
 				in = subcommands && used[s.Parent.Index]
