@@ -120,7 +120,7 @@ func asFraction(b []byte) string {
 		sign, b = string(b[:1]), b[1:]
 	}
 	digits, exponent, ok := splitExponent(b, 'e')
-	if !ok {
+	if !ok || len(digits) == 0 {
 		return ""
 	}
 	whole, fraction, _ := bytes.Cut(digits, []byte{'.'})

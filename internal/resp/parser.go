@@ -91,7 +91,7 @@ func (p *Parser) Idle() bool { return p.step == stepFirst }
 // first, before Next can get any further. Until all of a long argument is there, it tells exactly
 // where that ends: a buffer of that size is filled without growing. It is what the client claims,
 // up to Limits.MaxBulk: memory should follow what has arrived.
-func (p *Parser) Want() int { return p.want }
+func (p *Parser) Want() int { return max(p.want, 1) }
 
 // Next reads one command from the front of buf. Complete: its arguments are slices of buf (quoted
 // inline ones are new), appended to args. Complete and Empty: consumed bytes are done with.
@@ -172,7 +172,6 @@ func readLength(buf []byte, at int) (n, next int) {
 func (p *Parser) walk(buf []byte, args [][]byte, lim *Limits) (consumed int, out [][]byte, status Status, err Error) {
 	if p.step == stepFirst {
 		if len(buf) == 0 {
-			p.want = 1
 			return 0, args, NeedMore, ""
 		}
 		p.step = stepInline
