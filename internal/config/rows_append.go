@@ -1,0 +1,30 @@
+// The append-only log.
+
+package config
+
+var appendRows = group("Append-only log",
+	boolean("appendonly", "no", Live, func(c *Config) *bool { return &c.AppendOnly },
+		"Keep a log of every change.").notLoading().needs("the append-only log"),
+	text("appendfilename", "appendonly.aof", AtStart, func(c *Config) *string { return &c.AppendFilename },
+		"Beginning of the names of the log's files.").checked(plainName("appendfilename can't be a path, just a filename", "appendfilename can't be empty")).later("the append-only log"),
+	text("appenddirname", "appendonlydir", AtStart, func(c *Config) *string { return &c.AppendDirname },
+		"Folder in dir that holds the log's files.").checked(plainName("appenddirname can't be a path, just a dirname", "appenddirname can't be empty")).later("the append-only log"),
+	enum("appendfsync", "everysec", Live, appendFsyncWords, func(c *Config) *AppendFsync { return &c.AppendFsync },
+		"When the log is forced to disk: before each reply, every second, or never.").later("the append-only log"),
+	boolean("no-appendfsync-on-rewrite", "no", Live, func(c *Config) *bool { return &c.NoAppendfsyncOnRewrite },
+		"Do not force the log to disk while a save or a rewrite runs.").later("the append-only log"),
+	percent("auto-aof-rewrite-percentage", "100", Live, 0, maxInt32, func(c *Config) *int64 { return &c.AutoAOFRewritePercentage },
+		"Growth of the log since its last rewrite that starts another; 0 never.").later("the append-only log"),
+	bytes("auto-aof-rewrite-min-size", "64mb", Live, 0, maxInt64, func(c *Config) *int64 { return &c.AutoAOFRewriteMinSize },
+		"Size below which the log is not rewritten by itself.").later("the append-only log"),
+	boolean("aof-load-truncated", "yes", Live, func(c *Config) *bool { return &c.AOFLoadTruncated },
+		"Start even if the log's last record is cut short.").later("the append-only log"),
+	boolean("aof-use-rdb-preamble", "yes", Live, func(c *Config) *bool { return &c.AOFUseRDBPreamble },
+		"Write the base of the log in RDB format.").later("the append-only log"),
+	boolean("aof-timestamp-enabled", "no", Live, func(c *Config) *bool { return &c.AOFTimestampEnabled },
+		"Write the time into the log, so that it can be cut at a moment.").later("the append-only log"),
+	boolean("aof-rewrite-incremental-fsync", "yes", Live, func(c *Config) *bool { return &c.AOFRewriteIncrementalFsync },
+		"Push a rewritten log to disk as it is written.").later("the append-only log"),
+	boolean("aof-disable-auto-gc", "no", Live, func(c *Config) *bool { return &c.AOFDisableAutoGC },
+		"For tests: keep files of the log that are no longer needed.").hidden().later("the append-only log"),
+)

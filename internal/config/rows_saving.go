@@ -1,0 +1,38 @@
+// Saving: when a snapshot is written, where, and how it is read back.
+
+package config
+
+import "math"
+
+var savingRows = group("Saving",
+	savePoints("save", "3600 1 300 100 60 10000", func(c *Config) *[]SavePoint { return &c.Save },
+		"Save after so many seconds if at least so many changes were made; may repeat, and an empty text clears what came before."),
+	text("dbfilename", "dump.rdb", Live, func(c *Config) *string { return &c.DBFilename },
+		"Name of the snapshot file in dir.").checked(plainName("dbfilename can't be a path, just a filename", "")).protected(),
+	directory("dir", ".", func(c *Config) *string { return &c.Dir },
+		"Working folder: snapshots, the log and relative paths start here.").protected().notLoading(),
+	boolean("rdbcompression", "yes", Live, func(c *Config) *bool { return &c.RDBCompression },
+		"Compress long strings in snapshots."),
+	boolean("rdbchecksum", "yes", AtStart, func(c *Config) *bool { return &c.RDBChecksum },
+		"End snapshots with a checksum, and test it when loading."),
+	integer("rdb-version", "0", Live, 0, 12, func(c *Config) *int64 { return &c.RDBVersion },
+		"Version of the RDB format to write; 0 is the oldest that can hold the data.").checked(rdbVersion).since(Tarn),
+	boolean("rdb-del-sync-files", "no", Live, func(c *Config) *bool { return &c.RDBDelSyncFiles },
+		"Delete snapshot files that were only made for replication.").later("replication"),
+	boolean("rdb-save-incremental-fsync", "yes", Live, func(c *Config) *bool { return &c.RDBSaveIncrementalFsync },
+		"Push a snapshot to disk as it is written and not all at its end."),
+	boolean("stop-writes-on-bgsave-error", "yes", Live, func(c *Config) *bool { return &c.StopWritesOnBgsaveError },
+		"Refuse writes after a failed save until one succeeds."),
+	enum("sanitize-dump-payload", "no", Live, sanitizeWords, func(c *Config) *Sanitize { return &c.SanitizeDumpPayload },
+		"Whether values that arrive whole are examined in depth; clients means those of RESTORE.").later("collections"),
+	micros("rdb-key-save-delay", "0", Live, math.MinInt32, maxInt32, func(c *Config) *int64 { return &c.RDBKeySaveDelay },
+		"For tests: microseconds to sleep after each key saved; negative: keys for each microsecond.").hidden(),
+	micros("key-load-delay", "0", Live, math.MinInt32, maxInt32, func(c *Config) *int64 { return &c.KeyLoadDelay },
+		"For tests: the same for loading.").hidden(),
+	integer("loading-process-events-interval-bytes", "2097152", Live, 1024, maxInt32, func(c *Config) *int64 { return &c.LoadingProcessEventsIntervalBytes },
+		"For tests: bytes loaded between two looks at the clients.").hidden(),
+	bytes("snapshot-buffer-limit", "16mb", Live, 1<<20, maxInt64, func(c *Config) *int64 { return &c.SnapshotBufferLimit },
+		"Memory for old values that a running save has not written yet; writers are slowed when it is used up.").since(Tarn),
+	percent("snapshot-walker-duty", "25", Live, 1, 100, func(c *Config) *int64 { return &c.SnapshotWalkerDuty },
+		"Share of one CPU that a running save may take.").since(Tarn),
+)
