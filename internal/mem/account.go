@@ -77,7 +77,7 @@ func (h *Heap) Stats() Stats {
 		SpanCount: h.spanCount,
 		Runs:      h.runPages << pageShift,
 		RunCount:  h.runCount,
-		Held:      h.pages.held << pageShift,
+		Held:      (h.pages.held + h.awayPages) << pageShift,
 		Opened:    h.data.open,
 		Reserved:  uint64(len(h.data.bytes)),
 		Metadata:  h.metadataBytes(),

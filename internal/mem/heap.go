@@ -36,10 +36,11 @@ const (
 )
 
 // A tag says what begins at, or covers, a page: the low byte is 0 for nothing, 1 + class for a span's
-// pages, tagRun for the first page of a run. The other bits are the span's number or the run's
-// pages. The later pages of a run have no tag.
+// pages, tagRun for the first page of a run, tagAway for the first page of a detached one. The other
+// bits are the span's number or the run's pages. The later pages of a run have no tag.
 const (
 	tagRun   = 0x80
+	tagAway  = 0x81
 	tagShift = 8
 )
 
@@ -73,6 +74,7 @@ type Heap struct {
 	spanPages  uint64
 	runCount   uint64
 	runPages   uint64
+	awayPages  uint64 // detached
 	sweep      uint32 // page below which releasing looks on
 	marked     int    // spans marked for defragmentation
 	opens      int    // openings asked for, for FailAfter

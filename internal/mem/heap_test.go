@@ -297,31 +297,148 @@ func TestPointersAgree(t *testing.T) {
 	}
 }
 
-func BenchmarkAllocFree(b *testing.B) {
-	h := testHeap(b, Options{})
-	for b.Loop() {
-		h.Free(h.Alloc(88, Keys), Keys)
+func TestNoGoMemory(t *testing.T) {
+	if invariant.Enabled {
+		t.Skip("the watcher keeps a Go map")
+	}
+	h := testHeap(t, Options{})
+	var refs [64]Ref
+	i := 0
+	if got := testing.AllocsPerRun(1000, func() {
+		r := &refs[i%len(refs)]
+		if *r != 0 {
+			*r = h.Resize(*r, 40+i%5000*8, Values)
+			h.Free(*r, Values)
+		}
+		*r = h.Alloc(i*i%20000, Values)
+		h.Release(1 << 16)
+		h.Used()
+		i++
+	}); got != 0 {
+		t.Errorf("%v Go allocations for each round of calls, want 0", got)
 	}
 }
 
-func BenchmarkFill(b *testing.B) {
-	const blocks = 1 << 20
-	for _, size := range []int{88, 400} {
-		b.Run(fmt.Sprintf("size=%d", size), func(b *testing.B) {
-			var st Stats
-			for b.Loop() {
-				h := testHeap(b, Options{})
-				for range blocks {
-					r := h.Alloc(size, Keys)
-					*(*uint64)(h.Pointer(r)) = 1
-				}
-				st = h.Stats()
-				b.StopTimer()
-				_ = h.unmap()
-				b.StartTimer()
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*blocks), "ns/block")
-			b.ReportMetric(float64(st.Spans+st.Metadata)/blocks-float64(size), "overhead-B/block")
-		})
+// TestUsedFromOtherThreads reads Used without a lock; the race detector must not object.
+func TestUsedFromOtherThreads(t *testing.T) {
+	h := testHeap(t, Options{})
+	done := make(chan uint64)
+	go func() {
+		most := uint64(0)
+		for range 10000 {
+			most = max(most, h.Used(), h.UsedFor(Keys).Bytes)
+		}
+		done <- most
+	}()
+	for range 1000 {
+		h.Alloc(100, Keys)
+	}
+	if most := <-done; most > 1000*104 {
+		t.Errorf("Used was %d at times, want at most %d", most, 1000*104)
+	}
+	if got := h.Used(); got != 1000*104 {
+		t.Errorf("Used = %d, want %d", got, 1000*104)
+	}
+}
+
+func TestResizeInPlace(t *testing.T) {
+	h := testHeap(t, Options{})
+	first := h.Alloc(40<<10, Values)
+	second := h.Alloc(40<<10, Values)
+	for _, step := range []struct {
+		what  string
+		size  int
+		moves bool
+	}{
+		{"the same size", 40 << 10, false},
+		{"less, in whole pages", 20 << 10, false},
+		{"into the pages that it gave back", 40 << 10, false},
+		{"into another block", 80 << 10, true},
+		{"into a class", 100, true},
+		{"within the class", 97, false},
+		{"to the next class", 105, true},
+	} {
+		r := h.Resize(first, step.size, Values)
+		if moved := r != first; moved != step.moves || r == 0 {
+			t.Errorf("resizing to %s: from %#x to %#x, moved is %t, want %t", step.what, first, r, moved, step.moves)
+		}
+		first = r
+		h.Release(0) // in invariants builds: what was freed leaves quarantine
+	}
+	for size := 44 << 10; size < 8<<20; size += 100 << 10 {
+		if r := h.Resize(second, size, Values); r != second {
+			t.Fatalf("the last run moved from %#x to %#x when it grew to %d", second, r, size)
+		}
+	}
+	if err := h.Verify(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestFullestFirst leaves one span nearly full and others nearly empty, and demands that new blocks go to
+// the former, so that the others can empty.
+func TestFullestFirst(t *testing.T) {
+	if invariant.Enabled {
+		t.Skip("quarantine keeps blocks back")
+	}
+	h := testHeap(t, Options{})
+	perSpan := int(classTable[classOf[4096>>unitShift]].blocks)
+	var refs []Ref
+	for range perSpan * 5 {
+		refs = append(refs, h.Alloc(4096, Values))
+	}
+	for s := range 4 { // the fifth is current
+		keep := 1 + s%2*(perSpan-2) // 1, all but 1, 1, all but 1
+		for _, r := range refs[s*perSpan+keep : (s+1)*perSpan] {
+			h.Free(r, Values)
+		}
+	}
+	for i, want := range []Ref{refs[4*perSpan-1], refs[2*perSpan-1]} {
+		if got := h.Alloc(4096, Values); got != want {
+			t.Errorf("block %d went to %#x, want %#x, in a span that lacked only that", i, got, want)
+		}
+	}
+	h.Free(refs[0], Values)
+	h.Free(refs[2*perSpan], Values)
+	if st := h.Stats(); st.SpanCount != 3 {
+		t.Errorf("%d spans are left when two of five are empty", st.SpanCount)
+	}
+}
+
+// TestMarkSparse thins out a heap, moves what is marked, and demands that the spans won are won.
+func TestMarkSparse(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 3))
+	m := &model{h: testHeap(t, Options{})}
+	for range 20000 {
+		if err := m.alloc(64+r.IntN(64), Keys); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 16000 {
+		if err := m.free(r.IntN(len(m.blocks))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.h.Release(0)
+	before := m.h.Stats()
+	if err := m.defrag(); err != nil {
+		t.Fatal(err)
+	}
+	m.h.Release(1 << 30)
+	after := m.h.Stats()
+	if err := m.verify(); err != nil {
+		t.Fatal(err)
+	}
+	if before.Used != after.Used {
+		t.Errorf("used %d before, %d after", before.Used, after.Used)
+	}
+	t.Logf("spans / used: %.2f before, %.2f after", float64(before.Spans)/float64(before.Used), float64(after.Spans)/float64(after.Used))
+	if float64(after.Spans) > 1.3*float64(after.Used)+float64(classes<<14) {
+		t.Errorf("%d bytes of blocks are in spans of %d bytes, before %d", after.Used, after.Spans, before.Spans)
+	}
+	for len(m.blocks) > 0 {
+		if err := m.free(len(m.blocks) - 1); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -13,8 +13,8 @@ import (
 // checkup is what one Verify has counted.
 type checkup struct {
 	*Heap
-	spanCount, spanPages, runCount, runPages uint64
-	bytes, blocks                            uint64
+	spanCount, spanPages, runCount, runPages, awayPages uint64
+	bytes, blocks                                       uint64
 }
 
 // Verify says what is wrong with the heap's records, nil when nothing is.
@@ -59,13 +59,17 @@ func (c *checkup) thingAt(page uint32) (uint32, error) {
 			return 0, fmt.Errorf("tag %#x does not name the span that starts here", tag)
 		}
 		return c.span(n)
-	case low != tagRun || n <= guardPages || uint64(page)+uint64(n) > uint64(c.opened):
+	case low != tagRun && low != tagAway || low == tagRun && n <= guardPages || n == 0 || uint64(page)+uint64(n) > uint64(c.opened):
 		return 0, fmt.Errorf("in use, with tag %#x", tag)
 	}
 	for i := page + 1; i < page+n; i++ {
 		if c.tags[i] != 0 || c.pages.isFree(i) {
 			return 0, fmt.Errorf("run of %d pages: page %d has tag %#x, or is free", n, i, c.tags[i])
 		}
+	}
+	if tag&(1<<tagShift-1) == tagAway {
+		c.awayPages += uint64(n)
+		return n, nil
 	}
 	c.runCount++
 	c.runPages += uint64(n)
@@ -202,6 +206,7 @@ func (c *checkup) checkSums() error {
 		{"span pages", c.spanPages, c.Heap.spanPages},
 		{"runs", c.runCount, c.Heap.runCount},
 		{"run pages", c.runPages, c.Heap.runPages},
+		{"detached pages", c.awayPages, c.Heap.awayPages},
 		{"bytes", c.bytes, wantBytes},
 		{"blocks", c.blocks, wantBlocks},
 	} {
