@@ -24,7 +24,7 @@ type Call struct {
 	Tx      *keyspace.Tx
 	Env     *Env
 
-	// Dirtied tells the dispatcher that the reply, or the effect, is not the command's usual one.
+	Runner any  // the dispatcher's worker that runs it
 	InExec bool // run by EXEC
 
 	hashed  int // index of the argument whose hash is known, 0: none
@@ -39,7 +39,8 @@ type Env struct {
 	Keyspace *keyspace.Keyspace
 	Clock    clock.Clock
 	Info     *info.Registry
-	Stats    *info.Stats
+	Commands *info.CommandStats
+	Errors   *info.ErrorStats
 	SlowLog  *info.SlowLog
 	Latency  *info.LatencyMonitor
 	Saver    Saver
@@ -81,8 +82,8 @@ type Host interface {
 	PauseCron(paused bool)
 	// Crash ends the process as a broken invariant would, after logging why.
 	Crash(why string)
-	// Restart replaces the process (DEBUG RESTART, CRASH-AND-RECOVER).
-	Log(level, text string)
+	// Log writes a line at level notice.
+	Log(text string)
 }
 
 // ShutdownOptions are SHUTDOWN's modifiers.

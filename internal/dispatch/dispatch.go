@@ -1,0 +1,232 @@
+// Package dispatch takes parsed commands to their replies: look-up, gates, locks, handler, effects.
+//
+// A Worker serves one executor: an event loop, or a connection's goroutine where there are no
+// loops. It is fed with the bytes of a read. It cuts them into commands, up to a batch at a time,
+// asks the processor for the buckets and entries of their keys, and then runs them in order; by
+// then the memory has arrived. Replies gather in one buffer.
+package dispatch
+
+import (
+	"sync/atomic"
+
+	"tarn/internal/clock"
+	"tarn/internal/command"
+	"tarn/internal/config"
+	"tarn/internal/info"
+	"tarn/internal/keyspace"
+	"tarn/internal/resp"
+)
+
+// batchSize is how many commands are looked up ahead: enough to hide a miss behind the others,
+// few enough for what was fetched to be still in the cache when its turn comes.
+const batchSize = 64
+
+// Dispatcher is what all workers of a server share.
+type Dispatcher struct {
+	World World
+
+	env   *command.Env
+	locks []lockKind // by Spec.Index
+	state atomic.Uint32
+
+	pauseUntil atomic.Int64 // Unix ms; CLIENT PAUSE
+	pauseAll   atomic.Bool
+	reason     atomic.Pointer[resp.Error] // why writes are refused, in state Misconf
+
+	commands atomic.Int64 // total_commands_processed of workers that are gone
+}
+
+// New returns the dispatcher of a server. env must be complete before the first command.
+func New(env *command.Env) *Dispatcher {
+	d := &Dispatcher{env: env}
+	d.locks = lockKinds(env.Table)
+	env.Exec = d
+	return d
+}
+
+// Env returns what calls share.
+func (d *Dispatcher) Env() *command.Env { return d.env }
+
+// Worker runs the commands of one executor.
+type Worker struct {
+	// Writer gathers the replies. Its owner sends and resets the buffer between feeds.
+	Writer resp.Writer
+
+	d     *Dispatcher
+	tx    *keyspace.Tx
+	call  command.Call
+	stats *info.LoopStats
+	cfg   *config.Config
+
+	limits resp.Limits
+	args   [][]byte
+	batch  [batchSize]request
+	keys   []command.KeyRef
+	hashes []uint64
+
+	stopped bool // the world, for a transaction
+
+	ticks     int64 // when the last command ended
+	nowTicks  int64 // when the time was read
+	msTicks   int64 // ticks in a millisecond
+	slowTicks int64 // a command that takes as long is looked at: slow log, latency monitor
+}
+
+// request is a command cut from the input.
+type request struct {
+	spec      *command.Spec
+	container *command.Spec // whose subcommand is unknown
+	args      [][]byte
+	start     int // of its bytes in the input
+	hash      uint64
+	hashed    int // argument whose hash that is; 0: none
+}
+
+// NewWorker returns a worker for one executor.
+func (d *Dispatcher) NewWorker() *Worker {
+	w := &Worker{d: d, tx: d.env.Keyspace.NewTx(), stats: d.env.Commands.NewLoop()}
+	w.call = command.Call{Reply: &w.Writer, Tx: w.tx, Env: d.env, Runner: w}
+	w.args = make([][]byte, 0, 4*batchSize)
+	w.Turn()
+	return w
+}
+
+// Close ends the worker; its counters stay in the sums.
+func (w *Worker) Close() {
+	w.d.env.Keyspace.CloseTx(w.tx)
+}
+
+// Tx returns the worker's way into the keyspace, for its executor's own jobs.
+func (w *Worker) Tx() *keyspace.Tx { return w.tx }
+
+// Turn begins a turn of the executor: it reads the clock and the configuration.
+func (w *Worker) Turn() {
+	cfg := w.d.env.Config.Current()
+	if cfg != w.cfg {
+		w.cfg = cfg
+		w.limits.MaxBulk = cfg.ProtoMaxBulkLen
+		w.limits.MaxInline = resp.DefaultMaxInline
+		w.slowTicks = slowest(cfg)
+	}
+	w.msTicks = max(clock.NanosToTicks(1e6), 1)
+	w.readClock(clock.Ticks())
+}
+
+func (w *Worker) readClock(now int64) {
+	w.ticks, w.nowTicks = now, now
+	w.tx.SetNow(w.d.env.Clock.Millis())
+}
+
+// Verdict says why Feed stopped.
+type Verdict uint8
+
+// Verdicts.
+const (
+	Hungry Verdict = iota // all whole commands have run; more input is needed
+	Parked                // a command must wait; it and what follows were not consumed
+	Close                 // the connection is to be closed once its replies are sent
+	Full                  // the replies are to be sent before more commands run
+)
+
+// flushAt is how many bytes of replies may gather before they are sent.
+const flushAt = 256 << 10
+
+// Feed runs the commands at the front of buf for a session and returns how many bytes are done
+// with. The world has been entered.
+func (w *Worker) Feed(s *command.Session, p *resp.Parser, buf []byte) (consumed int, v Verdict) {
+	w.Writer.SetProto(int(s.Proto))
+	w.call.Session = s
+	for {
+		n, next, more, bad := w.cut(s, p, buf, consumed)
+		if n > 1 {
+			w.prefetch(int(s.DB), n)
+		}
+		for i := range n {
+			r := &w.batch[i]
+			if !w.run(s, r) {
+				p.Reset()
+				return r.start, Parked
+			}
+			if s.State&(command.Closing|command.Killed) != 0 {
+				return next, Close
+			}
+			if w.Writer.Len() >= flushAt {
+				p.Reset()
+				if i+1 < n {
+					return w.batch[i+1].start, Full
+				}
+				return next, Full
+			}
+		}
+		consumed = next
+		if bad != "" {
+			w.Writer.Error(bad)
+			w.d.env.Errors.Count([]byte(bad))
+			s.State |= command.Closing
+			return consumed, Close
+		}
+		if !more {
+			return consumed, Hungry
+		}
+	}
+}
+
+// cut parses up to a batch of commands from buf[from:]. more tells that there may be another batch.
+func (w *Worker) cut(s *command.Session, p *resp.Parser, buf []byte, from int) (n, next int, more bool, bad resp.Error) {
+	w.limits.Authenticated = s.State&command.Unauthenticated == 0
+	w.args = w.args[:0]
+	next = from
+	for n < batchSize && next < len(buf) {
+		first := len(w.args)
+		used, out, status, err := p.Next(buf[next:], w.args, &w.limits)
+		switch status {
+		case resp.NeedMore:
+			return n, next, false, ""
+		case resp.Bad:
+			return n, next, false, err
+		case resp.Empty:
+			next += used
+			continue
+		}
+		w.args = out
+		r := &w.batch[n]
+		r.args = out[first:len(out):len(out)]
+		r.start = next
+		w.lookup(r)
+		n++
+		next += used
+		if !w.limits.Authenticated || len(w.args) > 16*batchSize {
+			// What may follow depends on whether this one is let in; and args stay few.
+			return n, next, next < len(buf), ""
+		}
+	}
+	return n, next, next < len(buf), ""
+}
+
+// lookup finds a request's command and the hash of its first key.
+func (w *Worker) lookup(r *request) {
+	r.hashed = 0
+	r.spec, r.container = w.d.env.Table.Find(r.args)
+	if r.spec == nil {
+		return
+	}
+	if k := r.spec.FirstKey; k > 0 && k < len(r.args) {
+		r.hashed = k
+		r.hash = w.tx.Hash(r.args[k])
+	}
+}
+
+// prefetch asks for the memory that a batch is about to touch.
+func (w *Worker) prefetch(db, n int) {
+	ks := w.d.env.Keyspace
+	for i := range n {
+		if r := &w.batch[i]; r.hashed != 0 {
+			ks.PrefetchBucket(db, r.hash)
+		}
+	}
+	for i := range n {
+		if r := &w.batch[i]; r.hashed != 0 {
+			ks.PrefetchEntry(db, r.hash)
+		}
+	}
+}

@@ -1,0 +1,187 @@
+// Databases as wholes: flushing, swapping, and what moves between keys and databases.
+
+package keyspace
+
+import (
+	"sync"
+
+	"tarn/internal/mem"
+)
+
+// Flush empties database db, or all when db is -1, and returns how many keys went. Every shard is
+// locked. With background set the memory is given back by FreeLazily, else before Flush returns,
+// except where a running save still reads it.
+func (tx *Tx) Flush(db int, background bool) (removed int64) {
+	ks := tx.ks
+	for i := range ks.shards {
+		sh := &ks.shards[i]
+		for n := range sh.dbs {
+			d := sh.dbs[n].Load()
+			if d == nil || db >= 0 && n != db {
+				continue
+			}
+			sh.touchAll(n, d.has, &ks.hash)
+			removed += int64(d.table.Len())
+			sh.dbs[n].Store(nil)
+			if d.unsaved || background {
+				ks.lazy.add(sh, d)
+			} else {
+				for !sh.drain(d, 1<<20) {
+				}
+			}
+		}
+	}
+	return removed
+}
+
+// Swap exchanges two databases. Every shard is locked.
+func (tx *Tx) Swap(a, b int) {
+	if a == b {
+		return
+	}
+	ks := tx.ks
+	for i := range ks.shards {
+		sh := &ks.shards[i]
+		da, db := sh.dbs[a].Load(), sh.dbs[b].Load()
+		either := func(hash uint64, name []byte) bool { return da.has(hash, name) || db.has(hash, name) }
+		sh.touchAll(a, either, &ks.hash)
+		sh.touchAll(b, either, &ks.hash)
+		sh.dbs[a].Store(db)
+		sh.dbs[b].Store(da)
+	}
+}
+
+// Len returns the number of keys in database db. All shards are locked.
+func (tx *Tx) Len(db int) int {
+	n := 0
+	for i := range tx.ks.shards {
+		n += tx.ks.shards[i].dbs[db].Load().len()
+	}
+	return n
+}
+
+// CopyTo makes to hold what k holds, with its deadline; to is absent, k exists, and both their
+// shards are locked. Errors: ErrOutOfMemory, and then to is still absent.
+func (k *Key) CopyTo(to *Key) error {
+	l := k.e.layout()
+	p := parts{typ: k.e.typ(), encoding: k.e.encoding(), clock: k.e.clock(), key: to.name, valueLen: l.valueLen, deadline: k.e.deadline(l)}
+	if k.e.encoding() == encBlock {
+		block, length := k.e.descriptor(l)
+		return to.putBlock(&p, k.sh.heap.Bytes(block, length))
+	}
+	s, err := to.stage(&p)
+	if err != nil {
+		return err
+	}
+	copy(s.e.valueRaw(s.l), k.e.valueRaw(l))
+	return to.commit(&s)
+}
+
+// MoveTo is CopyTo and then deletes k. A large value that stays in its shard is not copied.
+func (k *Key) MoveTo(to *Key) error {
+	if k.e.encoding() != encBlock || k.sh != to.sh {
+		if err := k.CopyTo(to); err != nil {
+			return err
+		}
+		k.Delete()
+		return nil
+	}
+	k.beforeChange()
+	l := k.e.layout()
+	block, length := k.e.descriptor(l)
+	p := parts{typ: k.e.typ(), clock: k.e.clock(), key: to.name, deadline: k.e.deadline(l)}
+	if err := to.adoptBlock(&p, block, length); err != nil {
+		return err
+	}
+	if l.deadline != 0 {
+		k.d.deadlines.Delete(k.e.deadline(l), k.ref)
+	}
+	k.slot = slot{}
+	k.d.table.Remove(k.place())
+	k.sh.heap.Free(k.ref, mem.Keys)
+	k.ref, k.e = 0, entry{}
+	return nil
+}
+
+// lazyfree holds the databases that have been flushed and still occupy memory.
+type lazyfree struct {
+	mu      sync.Mutex
+	dropped []droppedDatabase
+}
+
+type droppedDatabase struct {
+	sh *shard
+	d  *database
+}
+
+func (l *lazyfree) add(sh *shard, d *database) {
+	if d.table.Len() == 0 && d.table.Bytes() == 0 {
+		return
+	}
+	l.mu.Lock()
+	l.dropped = append(l.dropped, droppedDatabase{sh, d})
+	l.mu.Unlock()
+}
+
+// freeSlice is how many entries are freed under one hold of a shard's lock.
+const freeSlice = 128
+
+// FreeLazily frees a slice of what was flushed in the background, and tells whether there is more
+// that can be freed now.
+func (tx *Tx) FreeLazily() (more bool) {
+	lazy := &tx.ks.lazy
+	lazy.mu.Lock()
+	list := append([]droppedDatabase(nil), lazy.dropped...)
+	lazy.mu.Unlock()
+	for _, p := range list {
+		p.sh.mu.Lock()
+		if p.d.unsaved {
+			p.sh.mu.Unlock()
+			continue
+		}
+		before := p.d.table.Len()
+		done := p.sh.drain(p.d, freeSlice)
+		tx.LazyFreed.Add(int64(before - p.d.table.Len()))
+		p.sh.mu.Unlock()
+		if !done {
+			return true
+		}
+		lazy.remove(p.d)
+		return true
+	}
+	return false
+}
+
+func (l *lazyfree) remove(d *database) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.dropped {
+		if l.dropped[i].d == d {
+			l.dropped = append(l.dropped[:i], l.dropped[i+1:]...)
+			return
+		}
+	}
+}
+
+// LazyPending returns the number of values that wait to be freed in the background. All shards are
+// locked.
+func (tx *Tx) LazyPending() int64 {
+	tx.ks.lazy.mu.Lock()
+	defer tx.ks.lazy.mu.Unlock()
+	var n int64
+	for _, p := range tx.ks.lazy.dropped {
+		n += int64(p.d.table.Len())
+	}
+	return n
+}
+
+// drain frees up to n entries of a database nobody can reach any more; mu is held.
+func (sh *shard) drain(d *database, n int) (done bool) {
+	if d.deadlines.Len() > 0 && !d.deadlines.Drain(n) {
+		return false
+	}
+	return d.table.Drain(n, func(r mem.Ref) {
+		e := sh.keyer.entry(r)
+		sh.free(e, r, e.layout())
+	})
+}

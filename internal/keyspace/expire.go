@@ -1,0 +1,206 @@
+// Expiry: keys that end at a set time.
+//
+// Such a key is also in its shard's deadline tree, soonest first. A look-up past the deadline
+// deletes it; Sweep deletes those nobody asks for, without sampling: it takes them from the tree's
+// front, a few at a time under the lock, until none is due or its time cap is reached.
+
+package keyspace
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	never = math.MaxInt64
+
+	// deadlineBytes is what a key's place in the deadline tree costs, at the usual fill of its leaves.
+	deadlineBytes = 14
+
+	// sweepBatch bounds the keys deleted under one hold of a shard's lock: about 10 µs of work.
+	sweepBatch = 32
+)
+
+// SetDeadline makes the existing key end at a Unix time in ms; NoDeadline makes it last.
+// Errors: ErrOutOfMemory, and then nothing has changed.
+func (k *Key) SetDeadline(ms int64) error {
+	l := k.e.layout()
+	before := k.e.deadline(l)
+	if before == ms {
+		return nil
+	}
+	if before != NoDeadline && ms != NoDeadline {
+		k.beforeChange()
+		if !k.d.deadlines.Insert(ms, k.ref) {
+			return ErrOutOfMemory
+		}
+		k.d.deadlines.Delete(before, k.ref)
+		k.e.putDeadline(l, ms)
+		k.sh.noteDeadline(ms)
+		return nil
+	}
+	p := parts{typ: k.e.typ(), encoding: k.e.encoding(), clock: k.e.clock(), key: k.name, valueLen: l.valueLen, deadline: ms}
+	old := k.e
+	s, err := k.stage(&p)
+	if err != nil {
+		return err
+	}
+	copy(s.e.valueRaw(s.l), old.valueRaw(l))
+	s.block = 0 // the descriptor has been copied: the block stays
+	return k.commit(&s)
+}
+
+// noteDeadline keeps the shard's lower bound of deadlines; mu is held.
+func (sh *shard) noteDeadline(ms int64) {
+	if ms < sh.soonest.Load() {
+		sh.soonest.Store(ms)
+	}
+}
+
+// expire deletes the key because its deadline has passed. While a save still needs its large value
+// the key is only seen as absent, and the sweep deletes it later.
+func (k *Key) expire() {
+	if k.sh.mustWait(k.e) {
+		k.ref, k.e = 0, entry{}
+		return
+	}
+	k.Delete()
+	k.tx.Expired.Add(1)
+	k.Changed("expired")
+}
+
+// SetActiveExpire switches the sweep on or off; look-ups expire keys all the same.
+func (ks *Keyspace) SetActiveExpire(on bool) { ks.hold.Store(!on) }
+
+// HoldExpired makes keys past their deadline stay and be seen: while loading, and for tools.
+func (ks *Keyspace) HoldExpired(on bool) { ks.frozen.Store(on) }
+
+func (ks *Keyspace) keepExpired() bool { return ks.frozen.Load() }
+
+// Sweep deletes keys whose deadline has passed, for at most limit, and tells when it next has
+// something to do: Unix ms, at the earliest now+1 when the cap was reached.
+func (tx *Tx) Sweep(now int64, limit time.Duration, elapsed func() time.Duration) (next int64) {
+	ks := tx.ks
+	if ks.hold.Load() || ks.frozen.Load() {
+		return never
+	}
+	tx.SetNow(now)
+	next = never
+	start := int(tx.random() & ks.mask)
+	for i := range ks.shards {
+		sh := &ks.shards[(start+i)&int(ks.mask)]
+		for sh.soonest.Load() <= now {
+			if elapsed() >= limit {
+				tx.CapReached.Add(1)
+				return now + 1
+			}
+			sh.mu.Lock()
+			more := tx.sweepShard(sh)
+			sh.mu.Unlock()
+			if !more {
+				break
+			}
+		}
+		next = min(next, sh.soonest.Load())
+	}
+	return max(next, now+1)
+}
+
+// sweepShard deletes up to sweepBatch due keys and renews the shard's bound.
+func (tx *Tx) sweepShard(sh *shard) (more bool) {
+	left := sweepBatch
+	soonest := int64(never)
+	for db := range sh.dbs {
+		d := sh.dbs[db].Load()
+		if d == nil {
+			continue
+		}
+		for {
+			deadline, ref, ok := d.deadlines.Min()
+			if !ok {
+				break
+			}
+			if deadline > tx.now || left == 0 {
+				soonest = min(soonest, deadline)
+				break
+			}
+			e := sh.keyer.entry(ref)
+			if sh.mustWait(e) {
+				// The save is about to reach this large value: look again next time.
+				soonest = min(soonest, tx.now+1)
+				break
+			}
+			name := e.keyBytes(e.layout())
+			hash := tx.ks.hash.sum(name)
+			k := Key{tx: tx, sh: sh, d: d, db: db, name: name, hash: hash, ref: ref, e: e}
+			sh.touchWatchers(db, name)
+			k.Delete()
+			tx.Expired.Add(1)
+			tx.Dirty.Add(1)
+			left--
+		}
+	}
+	sh.soonest.Store(soonest)
+	return left == 0
+}
+
+// ExpiredHeld returns how many keys, and how many bytes, are past their deadline and still held.
+// All shards are locked.
+func (tx *Tx) ExpiredHeld() (keys, bytes uint64) {
+	for i := range tx.ks.shards {
+		sh := &tx.ks.shards[i]
+		if sh.soonest.Load() > tx.now {
+			continue
+		}
+		for db := range sh.dbs {
+			if d := sh.dbs[db].Load(); d != nil {
+				n, b := d.deadlines.Before(tx.now + 1)
+				keys += n
+				bytes += b
+			}
+		}
+	}
+	return keys, bytes
+}
+
+// Contents says what a database holds.
+type Contents struct {
+	Keys, Expires int
+	AvgTTL        int64 // ms, over keys with a deadline
+}
+
+// Contents returns what database db holds. All shards are locked.
+func (tx *Tx) Contents(db int) Contents {
+	var c Contents
+	var sum float64
+	for i := range tx.ks.shards {
+		d := tx.ks.shards[i].dbs[db].Load()
+		if d == nil {
+			continue
+		}
+		c.Keys += d.table.Len()
+		if n := d.deadlines.Len(); n > 0 {
+			c.Expires += n
+			sum += d.meanTTL(tx.now) * float64(n)
+		}
+	}
+	if c.Expires > 0 {
+		c.AvgTTL = int64(sum / float64(c.Expires))
+	}
+	return c
+}
+
+// ttlSamples bounds the keys looked at for the mean time to live of one shard.
+const ttlSamples = 64
+
+// meanTTL estimates the mean time to live in ms from evenly spread ranks of the deadline tree.
+func (d *database) meanTTL(now int64) float64 {
+	n := d.deadlines.Len()
+	samples := min(n, ttlSamples)
+	var sum float64
+	for i := range samples {
+		deadline, _ := d.deadlines.At(i * n / samples)
+		sum += float64(max(deadline-now, 0))
+	}
+	return sum / float64(samples)
+}

@@ -1,0 +1,88 @@
+// Scan: reading many keys, in slices (SCAN) or at one instant (KEYS, DEBUG DIGEST).
+
+package keyspace
+
+import (
+	"math/bits"
+
+	"tarn/internal/mem"
+)
+
+// Scan calls f with the keys of one virtual bucket of database db and returns the next cursor, 0
+// at the end. A key that is there during the whole iteration is seen at least once, whatever the
+// tables do meanwhile. All shards are locked. Keys past their deadline are left out.
+func (tx *Tx) Scan(db int, cursor uint64, f func(*Key)) (next uint64) {
+	ks := tx.ks
+	width := bits.Len64(ks.mask)
+	i := int(cursor & ks.mask)
+	sh := &ks.shards[i]
+	inner := cursor >> width
+	if d := sh.dbs[db].Load(); d != nil && d.table.Len() > 0 {
+		inner = d.table.Scan(inner, func(r mem.Ref) { tx.show(sh, d, db, r, f) })
+	} else {
+		inner = 0
+	}
+	if inner != 0 {
+		return inner<<width | uint64(i)
+	}
+	if i+1 == len(ks.shards) {
+		return 0
+	}
+	return uint64(i + 1)
+}
+
+// Each calls f with every key of database db that has not expired. All shards are locked.
+func (tx *Tx) Each(db int, f func(*Key)) {
+	for i := range tx.ks.shards {
+		sh := &tx.ks.shards[i]
+		d := sh.dbs[db].Load()
+		if d.len() == 0 {
+			continue
+		}
+		for b := range d.table.Buckets() {
+			d.table.Walk(b, func(_ slot, r mem.Ref) { tx.show(sh, d, db, r, f) })
+		}
+	}
+}
+
+// show calls f with entry r unless it has expired. f must not change the key.
+func (tx *Tx) show(sh *shard, d *database, db int, r mem.Ref, f func(*Key)) {
+	e := sh.keyer.entry(r)
+	l := e.layout()
+	if l.deadline != 0 && e.deadline(l) <= tx.now && !tx.ks.keepExpired() {
+		return
+	}
+	k := Key{tx: tx, sh: sh, d: d, db: db, name: e.keyBytes(l), ref: r, e: e}
+	f(&k)
+}
+
+// maxRandomTries bounds RandomKey's search for a key that has not expired.
+const maxRandomTries = 100
+
+// RandomKey returns the name of a key of database db, chosen by chance, or nil. The name is
+// borrowed. All shards are locked.
+func (tx *Tx) RandomKey(db int) []byte {
+	ks := tx.ks
+	total := tx.Len(db)
+	if total == 0 {
+		return nil
+	}
+	for range maxRandomTries {
+		at := int(tx.random() % uint64(total))
+		for i := range ks.shards {
+			sh := &ks.shards[i]
+			d := sh.dbs[db].Load()
+			if n := d.len(); at >= n {
+				at -= n
+				continue
+			}
+			e := sh.keyer.entry(d.table.Random(tx.chance))
+			l := e.layout()
+			if l.deadline == 0 || e.deadline(l) > tx.now || ks.keepExpired() {
+				return e.keyBytes(l)
+			}
+			break
+		}
+	}
+	return nil
+}

@@ -1,0 +1,258 @@
+// Walk: the reading side of a snapshot, run by one goroutine.
+//
+// It copies a slice of a table under the shard's lock, then hands the copies out without it, and in
+// between whatever the writers have handed over, so that their buffers stay few.
+
+package keyspace
+
+import (
+	"encoding/binary"
+	"time"
+	"unsafe"
+
+	"tarn/internal/hashtable"
+	"tarn/internal/mem"
+)
+
+type slot = hashtable.Slot
+
+func appendUint32(b []byte, n uint32) []byte { return binary.LittleEndian.AppendUint32(b, n) }
+
+// walker is Run's state.
+type walker struct {
+	s     *Snapshot
+	out   func(*Record) error
+	err   error  // of out; from then on nothing more is written
+	stage []byte // copies of the slice under way
+	rec   Record
+	big   mem.Ref // value pinned by the last slice
+}
+
+// Run hands every key as of the cut to out, once each, in no particular order, and ends the
+// snapshot. elapsed is a monotonic clock. Errors: the first of out, or ErrCancelled; the snapshot is
+// ended all the same.
+func (s *Snapshot) Run(out func(*Record) error, elapsed func() time.Duration) error {
+	w := &walker{s: s, out: out, stage: make([]byte, 0, 2*sliceBytes)}
+	for i := range s.ks.shards {
+		sh := &s.ks.shards[i]
+		for !w.stopped() {
+			began := elapsed()
+			more := w.slice(sh)
+			worked := elapsed() - began
+			w.drain()
+			w.hurried()
+			if s.pace != nil {
+				w.rest(s.pace(worked))
+			}
+			if !more {
+				break
+			}
+		}
+		if w.stopped() {
+			break
+		}
+	}
+	s.end(w)
+	if w.err == nil && s.cancelled.Load() {
+		return ErrCancelled
+	}
+	return w.err
+}
+
+// Cancel makes Run stop soon.
+func (s *Snapshot) Cancel() { s.cancelled.Store(true) }
+
+// Keys returns the number of keys at the cut, and how many of them are written out.
+func (s *Snapshot) Keys() (total, done int64) { return s.keys, s.done.Load() }
+
+// Held returns the bytes copied by writers: held now, at most, and in all.
+func (s *Snapshot) Held() (now, peak, total int64) {
+	return s.held.Load(), s.peak.Load(), s.copied.Load()
+}
+
+func (w *walker) stopped() bool { return w.err != nil || w.s.cancelled.Load() }
+
+// slice copies the next buckets of a shard and hands them out. It returns false when the shard is
+// done.
+func (w *walker) slice(sh *shard) (more bool) {
+	sh.mu.Lock()
+	st := sh.snap
+	w.stage = w.stage[:0]
+	for b := 0; b < sliceBuckets && len(w.stage) < sliceBytes && len(st.parts) > 0; b++ {
+		if st.cursor == st.end {
+			st.finish()
+			continue
+		}
+		if !w.bucket(sh, st.parts[0], st.cursor) {
+			sh.mu.Unlock()
+			w.flush()
+			return true // a large value stands next: the bucket is walked again after it
+		}
+		st.cursor++
+	}
+	more = len(st.parts) > 0
+	if !more {
+		w.leave(sh)
+	}
+	sh.mu.Unlock()
+	w.flush()
+	return more
+}
+
+// leave ends the snapshot in a shard, whose lock is held.
+func (w *walker) leave(sh *shard) {
+	if st := sh.snap; st != nil {
+		if len(st.hand) > 0 {
+			w.s.push(st.hand)
+		}
+		sh.snap = nil
+	}
+}
+
+// bucket copies the unsaved entries of a bucket. It returns false after a large value, which it has
+// written out by itself, dropping the lock meanwhile.
+func (w *walker) bucket(sh *shard, d *database, b int) bool {
+	epoch := w.s.ks.epoch
+	var large mem.Ref
+	d.table.Walk(b, func(_ slot, r mem.Ref) {
+		e := sh.keyer.entry(r)
+		if e.epoch() == epoch {
+			return
+		}
+		if sh.mustWait(e) {
+			large = r
+			return
+		}
+		w.stage = appendRecord(w.stage, sh, d.saveAs, e)
+		e.setEpoch(epoch)
+	})
+	if large == 0 {
+		return true
+	}
+	w.pinned(sh, d.saveAs, sh.keyer.entry(large))
+	return false
+}
+
+// pinned writes out a large value in place. It is called with the shard's lock, and drops it while
+// writing.
+func (w *walker) pinned(sh *shard, db int, e entry) {
+	st := sh.snap
+	l := e.layout()
+	block, length := e.descriptor(l)
+	e.setEpoch(w.s.ks.epoch)
+	rec := Record{DB: db, Type: e.typ(), Key: append([]byte(nil), e.keyBytes(l)...),
+		Value: sh.heap.Bytes(block, length), Deadline: e.deadline(l), Clock: e.clock()}
+	st.pinned = block
+	sh.mu.Unlock()
+	w.emit(&rec)
+	sh.mu.Lock()
+	st.pinned = 0
+	if st.orphaned {
+		st.orphaned = false
+		sh.heap.Free(block, mem.Values)
+	}
+	w.s.resume()
+}
+
+// hurried writes out the large values that commands wait for.
+func (w *walker) hurried() {
+	w.s.mu.Lock()
+	list := w.s.urgent
+	w.s.urgent = nil
+	w.s.mu.Unlock()
+	for _, p := range list {
+		p.sh.mu.Lock()
+		if p.sh.snap != nil && p.d.unsaved {
+			name := []byte(p.key)
+			if at := p.d.table.Find(w.s.ks.hash.sum(name), name); at.Found() {
+				if e := p.sh.keyer.entry(p.d.table.Ref(at)); !p.sh.saved(p.d, e) && p.sh.mustWait(e) {
+					w.pinned(p.sh, p.d.saveAs, e)
+				}
+			}
+		}
+		p.sh.mu.Unlock()
+	}
+	if len(list) > 0 {
+		w.s.resume()
+	}
+}
+
+// flush hands out what the last slice copied.
+func (w *walker) flush() { w.records(w.stage); w.stage = w.stage[:0] }
+
+// drain hands out what writers have queued.
+func (w *walker) drain() {
+	for b := w.s.pop(); b != nil; b = w.s.pop() {
+		w.records(b)
+		w.s.release(b)
+	}
+}
+
+// rest lets the machine have the time, but goes on writing out what writers queue.
+func (w *walker) rest(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for {
+		select {
+		case <-w.s.queued:
+			w.drain()
+		case <-timer.C:
+			return
+		}
+	}
+}
+
+// records hands out the records in b.
+func (w *walker) records(b []byte) {
+	for len(b) > 0 {
+		size := int(binary.LittleEndian.Uint32(b))
+		e := entry{unsafe.Pointer(&b[recordHead])}
+		l := e.layout()
+		w.rec = Record{DB: int(binary.LittleEndian.Uint32(b[4:])), Type: e.typ(), Key: e.keyBytes(l),
+			Deadline: e.deadline(l), Clock: e.clock()}
+		b = b[recordHead+size:]
+		switch e.encoding() {
+		case encInt:
+			w.rec.IsInt, w.rec.Int = true, e.integer(l)
+		case encBlock:
+			_, length := e.descriptor(l)
+			w.rec.Value = b[:length]
+			b = b[length:]
+		default:
+			w.rec.Value = e.valueRaw(l)
+		}
+		w.emit(&w.rec)
+	}
+}
+
+func (w *walker) emit(r *Record) {
+	w.s.done.Add(1)
+	if w.err == nil && !w.s.cancelled.Load() {
+		w.err = w.out(r)
+	}
+}
+
+// end takes the snapshot out of the keyspace and gives its memory back.
+func (s *Snapshot) end(w *walker) {
+	for i := range s.ks.shards {
+		sh := &s.ks.shards[i]
+		sh.mu.Lock()
+		if sh.snap != nil {
+			for len(sh.snap.parts) > 0 {
+				sh.snap.finish()
+			}
+			w.leave(sh)
+		}
+		sh.mu.Unlock()
+	}
+	w.drain()
+	if !w.stopped() {
+		s.ks.unended = 0
+	}
+	s.ks.snap.Store(nil)
+	s.region.Close()
+	s.resume()
+}

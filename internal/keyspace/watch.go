@@ -1,0 +1,70 @@
+// Watch: who must be told when a key changes (WATCH, and later client-side caching).
+//
+// Watchers stand with the shard of the key, by database number and name, so that they outlive the
+// key, its deletion and SWAPDB.
+
+package keyspace
+
+// Watcher is told that a key it watches has changed. Touch is called with the shard's lock held.
+type Watcher interface{ Touch() }
+
+// Watch makes w be told of changes of a key, whose shard is locked. The caller watches a key once.
+func (tx *Tx) Watch(db int, name []byte, w Watcher) {
+	sh := tx.ks.shardOf(tx.ks.hash.sum(name))
+	if sh.watch[db] == nil {
+		sh.watch[db] = make(map[string][]Watcher)
+	}
+	sh.watch[db][string(name)] = append(sh.watch[db][string(name)], w)
+}
+
+// Unwatch undoes Watch. The key's shard is locked.
+func (tx *Tx) Unwatch(db int, name []byte, w Watcher) {
+	sh := tx.ks.shardOf(tx.ks.hash.sum(name))
+	list := sh.watch[db][string(name)]
+	for i := range list {
+		if list[i] == w {
+			list[i] = list[len(list)-1]
+			list[len(list)-1] = nil
+			list = list[:len(list)-1]
+			break
+		}
+	}
+	if len(list) > 0 {
+		sh.watch[db][string(name)] = list
+	} else {
+		delete(sh.watch[db], string(name))
+	}
+}
+
+// Stale tells whether a key of the past deadline is still held: WATCH remembers it, since its later
+// disappearance is no change.
+func (k *Key) Stale() bool {
+	return k.ref != 0 && k.e.hasDeadline() && k.e.deadline(k.e.layout()) <= k.tx.now
+}
+
+func (sh *shard) touchWatchers(db int, name []byte) {
+	if len(sh.watch[db]) == 0 {
+		return
+	}
+	for _, w := range sh.watch[db][string(name)] {
+		w.Touch()
+	}
+}
+
+// touchAll tells the watchers of database db's keys that exist, or would exist in other after a
+// swap, that they changed; mu is held.
+func (sh *shard) touchAll(db int, exists func(hash uint64, name []byte) bool, hash *hasher) {
+	for name, list := range sh.watch[db] {
+		b := []byte(name)
+		if !exists(hash.sum(b), b) {
+			continue
+		}
+		for _, w := range list {
+			w.Touch()
+		}
+	}
+}
+
+func (d *database) has(hash uint64, name []byte) bool {
+	return d != nil && d.table.Find(hash, name).Found()
+}
