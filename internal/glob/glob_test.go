@@ -6,19 +6,13 @@
 package glob
 
 import (
-	"bufio"
 	"bytes"
-	"fmt"
-	"io"
 	"math/rand/v2"
-	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
+
+	"tarn/test/harness"
 )
 
 func TestMatch(t *testing.T) {
@@ -161,98 +155,21 @@ func TestMatchDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// oracle is a conversation with a real redis-server.
-type oracle struct {
-	t    *testing.T
-	conn net.Conn
-	in   *bufio.Reader
-}
-
-func startOracle(t *testing.T) *oracle {
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("redis-server is missing, and CI must not skip")
+// asker returns a function that sends a command to a real redis-server and returns the strings of
+// its reply.
+func asker(t *testing.T) func(args ...string) []string {
+	conn := harness.Oracle(t).Start(t).Dial(t)
+	return func(args ...string) []string {
+		var list []string
+		for _, v := range conn.Must(args...).Elem {
+			list = append(list, v.Text)
 		}
-		t.Skip("redis-server is missing")
+		return list
 	}
-	dir, err := os.MkdirTemp("", "tarn-glob") // t.TempDir may be too long for a socket's name
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	socket := filepath.Join(dir, "s")
-	cmd := exec.Command(path, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", dir, "--logfile", "")
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	lines := bufio.NewScanner(out)
-	ready := false
-	for !ready && lines.Scan() {
-		ready = strings.Contains(lines.Text(), "eady to accept connections") ||
-			strings.Contains(lines.Text(), "now ready to accept")
-	}
-	if !ready {
-		t.Fatal("redis-server ended before it was ready")
-	}
-	go io.Copy(io.Discard, out)
-	conn, err := net.Dial("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return &oracle{t: t, conn: conn, in: bufio.NewReader(conn)}
-}
-
-// do sends a command and returns the strings of its reply.
-func (o *oracle) do(args ...string) []string {
-	o.t.Helper()
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "*%d\r\n", len(args))
-	for _, a := range args {
-		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(a), a)
-	}
-	if _, err := o.conn.Write(b.Bytes()); err != nil {
-		o.t.Fatal(err)
-	}
-	return o.reply()
-}
-
-func (o *oracle) reply() []string {
-	o.t.Helper()
-	line, err := o.in.ReadString('\n')
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	line = strings.TrimSuffix(line, "\r\n")
-	size, _ := strconv.Atoi(line[1:])
-	switch line[0] {
-	case '+':
-		return []string{line[1:]}
-	case '$':
-		text := make([]byte, size+2)
-		if _, err := io.ReadFull(o.in, text); err != nil {
-			o.t.Fatal(err)
-		}
-		return []string{string(text[:size])}
-	case '*':
-		var all []string
-		for range size {
-			all = append(all, o.reply()...)
-		}
-		return all
-	}
-	o.t.Fatalf("unexpected reply %q", line)
-	return nil
 }
 
 func TestAgainstRedisKeys(t *testing.T) {
-	o := startOracle(t)
+	ask := asker(t)
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))
 	keys := map[string]bool{"": true}
@@ -260,7 +177,7 @@ func TestAgainstRedisKeys(t *testing.T) {
 		keys[string(randomBytes(r, alphabet+"\x00", 5))] = true
 	}
 	for k := range keys {
-		o.do("SET", k, "1")
+		ask("SET", k, "1")
 	}
 	for range 3000 {
 		pattern := string(randomBytes(r, alphabet, 7))
@@ -273,7 +190,7 @@ func TestAgainstRedisKeys(t *testing.T) {
 				want = append(want, k)
 			}
 		}
-		got := o.do("KEYS", pattern)
+		got := ask("KEYS", pattern)
 		slices.Sort(want)
 		slices.Sort(got)
 		if !slices.Equal(got, want) {
@@ -283,10 +200,10 @@ func TestAgainstRedisKeys(t *testing.T) {
 }
 
 func TestAgainstRedisConfigNames(t *testing.T) {
-	o := startOracle(t)
+	ask := asker(t)
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))
-	names := everyOther(o.do("CONFIG", "GET", "*"))
+	names := everyOther(ask("CONFIG", "GET", "*"))
 	hits := 0
 	for range 1000 {
 		// A name, with some of its bytes made patterns and some in upper case.
@@ -316,7 +233,7 @@ func TestAgainstRedisConfigNames(t *testing.T) {
 			}
 		}
 		hits += len(want)
-		got := everyOther(o.do("CONFIG", "GET", string(pattern)))
+		got := everyOther(ask("CONFIG", "GET", string(pattern)))
 		slices.Sort(want)
 		slices.Sort(got)
 		if !slices.Equal(got, want) {
