@@ -125,6 +125,40 @@ func TestLongDoubleParseAgainstRat(t *testing.T) {
 	}
 }
 
+// TestLongDoubleParseEdges has the smallest and largest numbers, and ties that only a far digit breaks.
+func TestLongDoubleParseEdges(t *testing.T) {
+	const top = 1 << 63
+	for _, tc := range []struct {
+		in       string
+		mantissa uint64
+		exponent int32
+	}{
+		{"0x1p-16445", 1, minExponent},
+		{"0x1.0000001p-16446", 1, minExponent},
+		{"0x1.8p-16445", 2, minExponent},
+		{"0x1.fffffffffffffffcp-16383", top - 1, minExponent},
+		{"0x1.fffffffffffffffep-16383", top, minExponent},
+		{"0x1p-16382", top, minExponent},
+		{"0x1.fffffffffffffffep16383", 1<<64 - 1, maxExponent},
+		{"0x8000000000000000" + "8", top, 4},
+		{"0x8000000000000000" + "8" + strings.Repeat("0", 40) + "1", top + 1, 4 + 41*4},
+		{"0x8000000000000001" + "8", top + 2, 4},
+		{"9223372036854775808.5", top, 0},
+		{"9223372036854775808.5" + strings.Repeat("0", 60) + "1", top + 1, 0},
+		{"9223372036854775809.5", top + 2, 0},
+	} {
+		got, ok := ParseLongDouble([]byte(tc.in))
+		if want := (LongDouble{mantissa: tc.mantissa, exponent: tc.exponent}); !ok || got != want {
+			t.Errorf("ParseLongDouble(%q) = %+v, %t; want %+v", tc.in, got, ok, want)
+		}
+	}
+	for _, in := range []string{"0x1p-16446", "0x1p16384", "0x1.ffffffffffffffffp16383"} {
+		if got, ok := ParseLongDouble([]byte(in)); ok {
+			t.Errorf("ParseLongDouble(%q) = %+v; want none", in, got)
+		}
+	}
+}
+
 func FuzzParseLongDouble(f *testing.F) {
 	for _, s := range []string{"1.5", "0x1p-16445", "1e4932", "-inf", "1e", ".", "0x.8", "1e-4951", strings.Repeat("9", 60)} {
 		f.Add([]byte(s))
@@ -134,7 +168,7 @@ func FuzzParseLongDouble(f *testing.F) {
 		if !ok {
 			return
 		}
-		if x.mantissa != 0 && x.mantissa < 1<<63 && x.exponent != minExponent {
+		if x.mantissa != 0 && (x.mantissa < 1<<63 && x.exponent != minExponent || x.exponent < minExponent) {
 			t.Fatalf("ParseLongDouble(%q) = %+v, which is not normal", b, x)
 		}
 		text := x.AppendTo(nil)

@@ -127,8 +127,9 @@ func asFraction(b []byte) string {
 	return sign + "0." + string(whole) + string(fraction) + "e" + strconv.Itoa(exponent+len(whole))
 }
 
-// parseShortFloat reads plain decimals that are exact to compute with: at most 15 digits, since
-// these and the power of ten below them are all doubles.
+// parseShortFloat reads plain decimals of at most 16 bytes. With a point these are 15 digits, and
+// such integers and powers of ten are doubles, so that the division is all that rounds; without one
+// the conversion is.
 func parseShortFloat(b []byte) (f float64, ok bool) {
 	digits := b
 	if len(b) > 0 && b[0] == '-' {
@@ -154,7 +155,7 @@ func parseShortFloat(b []byte) (f float64, ok bool) {
 	if point >= 0 {
 		decimals = len(digits) - 1 - point
 	}
-	if len(digits) == 1 && point >= 0 || len(digits) == 16 && point < 0 {
+	if len(digits) == 1 && point >= 0 {
 		return 0, false
 	}
 	f = float64(mantissa) / powersOfTen[decimals]

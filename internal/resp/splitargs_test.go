@@ -24,6 +24,7 @@ func TestSplitArgs(t *testing.T) {
 		{`a"b c" d'e'`, []string{"ab c", "de"}, true},
 		{`"\x41\n\r\t\b\a\q\\\"" "\x4"`, []string{"A\n\r\t\b\aq\\\"", "x4"}, true},
 		{`'a\'b\n'`, []string{`a'b\n`}, true},
+		{"\"a\"\vb 'c'\fd", []string{"a", "b", "c", "d"}, true},
 		{`"" ''`, []string{"", ""}, true},
 		{`a\ b \x41`, []string{`a\`, "b", `\x41`}, true},
 		{`"a"b`, nil, false},
