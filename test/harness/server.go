@@ -225,7 +225,7 @@ func (s *Server) Stop() {
 	default:
 	}
 	s.Signal(syscall.SIGTERM)
-	if code := s.AwaitEnd(); code != 0 {
+	if code := s.AwaitEnd(); code > 0 {
 		s.tb.Errorf("%s: exit code %d after SIGTERM; its log:\n%s", s.Program.Name, code, s.log)
 	}
 }

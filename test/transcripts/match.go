@@ -113,14 +113,14 @@ func matchLine(pattern, line string) bool {
 	return regexp.MustCompile(re.String()).MatchString(line)
 }
 
-// near tells whether want and got are one integer each, at most 2 % apart.
+// near tells whether want and got are one positive integer each, at most 2 % apart.
 func near(want, got []string) bool {
 	if len(want) != 1 || len(got) != 1 {
 		return false
 	}
 	w, err1 := strconv.ParseInt(strings.TrimPrefix(want[0], ":"), 10, 64)
 	g, err2 := strconv.ParseInt(strings.TrimPrefix(got[0], ":"), 10, 64)
-	return err1 == nil && err2 == nil && max(w-g, g-w) <= w/50
+	return err1 == nil && err2 == nil && w > 0 && max(w-g, g-w) <= w/50
 }
 
 // fieldNames lists the names of the fields in text, which has lines name:value and section lines
@@ -146,8 +146,14 @@ func fieldNames(text string) []string {
 	return names
 }
 
-// sortedLines renders a reply with the entries of every aggregate sorted by their rendering.
+// sortedLines renders a reply with the entries of every aggregate, or the lines of a text, sorted
+// by their rendering.
 func sortedLines(v harness.Value) []string {
+	if strings.Contains(v.Text, "\n") {
+		lines := strings.SplitAfter(v.Text, "\n")
+		slices.Sort(lines)
+		v.Text = strings.Join(lines, "")
+	}
 	perEntry := 1
 	if v.Kind == '%' {
 		perEntry = 2

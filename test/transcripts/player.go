@@ -242,13 +242,14 @@ func (p *Player) hungUp(c *harness.Conn, s *Step) {
 	delete(p.conns, s.Conn)
 }
 
-// raw sends bytes and an ECHO after them, and returns the bytes that came before ECHO's reply.
+// raw sends bytes and a command that no server knows after them, and returns the bytes that came
+// before the error reply. That is answered even where nothing else is, before AUTH.
 func (p *Player) raw(c *harness.Conn, s *Step, data string) ([]string, error) {
-	const mark = "the end of the reply"
-	if err := c.Write(harness.AppendCommand([]byte(data), "ECHO", mark)); err != nil {
+	const mark = "the.end"
+	if err := c.Write(harness.AppendCommand([]byte(data), mark)); err != nil {
 		return nil, err
 	}
-	got, closed, err := c.ReadUntil(fmt.Appendf(nil, "$%d\r\n%s\r\n", len(mark), mark))
+	got, closed, err := c.ReadUntil([]byte("-ERR unknown command '" + mark + "', with args beginning with: \r\n"))
 	if err != nil {
 		return nil, fmt.Errorf("%w after %q", err, got)
 	}

@@ -7,7 +7,7 @@
 //	A> GET k                    the same on a connection of that name; ">" alone is one more
 //	{                           between braces everything is written at once, replies follow
 //	}                           under each line; all on one connection
-//	>sorted KEYS *              elements of the reply in the order of their rendering
+//	>sorted KEYS *              elements of the reply, or lines of a text, in sorted order
 //	>like CLIENT LIST           expected lines are patterns: <n> number, <hex> 40 hex digits,
 //	                            <*> anything; a line "..." stands for any lines
 //	>near TTL k                 an integer reply at most 2 % off the expected one
@@ -17,8 +17,8 @@
 //	>as:v GET k                 a scalar reply, also kept as ${v} for later lines
 //	>send BLPOP l 0             sent, and no reply awaited
 //	>read                       nothing sent, one reply read; "(closed)" when the server hung up
-//	>raw "PING\r\n"             these bytes, and then all bytes that come back, up to the reply of
-//	                            a following ECHO; "(closed)" when the server hung up
+//	>raw "PING\r\n"             these bytes, and then all bytes that come back, up to the reply to
+//	                            an unknown command sent behind; "(closed)" when the server hung up
 //	>part "*1\r\n"              these bytes, and nothing awaited
 //
 // Words may hold ${name}: a kept reply, now or now_ms (the server's clock, with an offset as in
@@ -74,7 +74,6 @@ type Step struct {
 
 // Has tells whether the step carries a modifier.
 func (s *Step) Has(mod string) bool { return slices.Contains(s.Mods, mod) }
-
 
 // Silent tells whether nothing is read for the step.
 func (s *Step) Silent() bool { return s.Has("send") || s.Has("part") }
