@@ -112,7 +112,7 @@ func commandInfo(c *Call) error {
 		if s := c.Env.Table.FindFullName(name); s != nil {
 			writeInfo(w, s)
 		} else {
-			w.NullArray()
+			w.Null()
 		}
 	}
 	return nil

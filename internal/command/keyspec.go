@@ -105,7 +105,7 @@ func (s *Spec) ExtractKeys(args [][]byte, dst []KeyRef) ([]KeyRef, error) {
 			dst = s.FindKeys(args, dst)
 		}
 	}
-	if len(dst) == start && len(s.Keys) > 0 && !s.Flags.Has(NoMandatoryKeys) {
+	if len(dst) == start && !s.Flags.Has(NoMandatoryKeys) && s.HasKeys() {
 		return dst, ErrKeyArguments
 	}
 	return dst, nil

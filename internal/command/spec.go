@@ -44,7 +44,8 @@ type Spec struct {
 
 	// The legacy key range: keys are at FirstKey, FirstKey+KeyStep, ... LastKey. LastKey < 0
 	// counts from the end, -1 being the last argument; FirstKey 0: no keys, or none that a
-	// range tells. When MovableKeys is in Flags, only ExtractKeys finds all the keys.
+	// range tells. When MovableKeys is in Flags, only ExtractKeys finds all the keys. The range of
+	// SPUBLISH and its like holds channels: HasKeys is false.
 	FirstKey, LastKey, KeyStep int
 }
 
