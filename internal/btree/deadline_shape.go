@@ -13,7 +13,7 @@ import (
 const (
 	edge        = leafRoom / 8              // items from the end that still count as past all of it
 	minShift    = leafRoom / 8              // room in a neighbour worth moving items into
-	joinLeaf    = leafRoom - leafRoom/8     // most items of two leaves that are joined
+	joinLeaf    = leafRoom - leafRoom/16    // most items of two leaves that are joined
 	joinBranch  = fanout - fanout/4         // most children of two inner nodes that are joined
 	keepAtRight = fanout - max(1, fanout/8) // children left behind by a split at the right edge
 	sparseRoot  = 4                         // a lone leaf of which less than 1/4 is used is halved

@@ -24,8 +24,8 @@ func (t *Table[K]) PrefetchBucket(hash uint64) {
 	}
 }
 
-// PrefetchEntry asks for the entries that a look-up of hash would read, or the next bucket of the
-// chain when this one has none. It needs no lock, and waits for the bucket itself if that is not near.
+// PrefetchEntry asks for the entries that a look-up of hash would read (two lines of each: the head,
+// the key and a short value), or the next bucket of the chain when this one has none. It needs no lock, and waits for the bucket itself if that is not near.
 func (t *Table[K]) PrefetchEntry(hash uint64) {
 	b := t.lookAhead(hash)
 	if b == nil {
@@ -39,7 +39,7 @@ func (t *Table[K]) PrefetchEntry(hash uint64) {
 		return
 	}
 	for ; m != 0; m &= m - 1 {
-		prefetchRef(t.base, b.refs[laneOf(m)])
+		prefetchEntry(t.base, b.refs[laneOf(m)])
 	}
 }
 

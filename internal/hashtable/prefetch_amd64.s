@@ -12,3 +12,11 @@ TEXT ·prefetchRef(SB), NOSPLIT|NOFRAME, $0-12
 	MOVL r+8(FP), CX
 	PREFETCHT0 (AX)(CX*8)
 	RET
+
+// func prefetchEntry(base unsafe.Pointer, r mem.Ref)
+TEXT ·prefetchEntry(SB), NOSPLIT|NOFRAME, $0-12
+	MOVQ base+0(FP), AX
+	MOVL r+8(FP), CX
+	PREFETCHT0 (AX)(CX*8)
+	PREFETCHT0 64(AX)(CX*8)
+	RET

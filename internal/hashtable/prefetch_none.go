@@ -12,3 +12,5 @@ import (
 func Prefetch(unsafe.Pointer) {}
 
 func prefetchRef(unsafe.Pointer, mem.Ref) {}
+
+func prefetchEntry(unsafe.Pointer, mem.Ref) {}
