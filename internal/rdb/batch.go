@@ -29,6 +29,9 @@ type Batch struct {
 	records int
 	keys    []byte // where keys not stored as such are decoded to
 	home    *pool  // nil while released
+
+	event  event // of Each, like record: here, since there they would be allocated each time
+	record Record
 }
 
 // Offset returns how many bytes of the file lie before the batch.
@@ -44,15 +47,10 @@ func (b *Batch) Records() int { return b.records }
 // *Error that says where the record is. The Record itself is only fn's during the call. Errors:
 // ErrCorrupt for a key that does not decode; those of fn.
 func (b *Batch) Each(fn func(*Record) error) error {
-	var (
-		ev  event
-		rec Record
-		err error
-		st  = b.start
-		pos = 0
-	)
+	ev, rec := &b.event, &b.record
+	st, pos := b.start, 0
 	for {
-		if got := st.next(b.entries, pos, &ev); got != done {
+		if got := st.next(b.entries, pos, ev); got != done {
 			invariant.Check(got == short && ev.at == len(b.entries), "a batch has whole entries that were read before")
 			return nil
 		}
@@ -60,17 +58,19 @@ func (b *Batch) Each(fn func(*Record) error) error {
 		if ev.kind != keyEvent {
 			continue
 		}
-		rec = Record{
+		*rec = Record{
 			DB: st.db, ExpireMs: st.expireMs, Idle: st.idle, Freq: st.freq,
 			Value:  Value{Type: ev.typ, Body: b.entries[ev.value:ev.end]},
 			Offset: b.offset + int64(ev.at),
 		}
 		st.keyDone()
-		if rec.Key, err = b.decodeKey(ev.key.in(b.entries)); err != nil {
-			return at(rec.Offset, "a key", nil, err)
+		key, err := b.decodeKey(ev.key.in(b.entries))
+		if err != nil {
+			return at(rec.Offset, ev.describe()+": the key", nil, err)
 		}
-		if err = fn(&rec); err != nil {
-			return at(rec.Offset, "", rec.Key, err)
+		rec.Key = key
+		if err = fn(rec); err != nil {
+			return at(rec.Offset, ev.describe(), key, err)
 		}
 	}
 }

@@ -140,7 +140,7 @@ func (s *splitter) isLarge(got status) bool {
 func (s *splitter) large() error {
 	ev := &s.ev
 	if s.o.Size > 0 && s.offset+int64(ev.end) > s.o.Size {
-		return &Error{Offset: s.offset + int64(ev.at), Err: ErrTruncated}
+		return s.truncated()
 	}
 	key, err := s.decode(&ev.key)
 	rec := Record{
@@ -148,10 +148,11 @@ func (s *splitter) large() error {
 		Value: Value{Type: ev.typ}, Offset: s.offset + int64(ev.at),
 	}
 	if err != nil {
-		return at(rec.Offset, "a key", nil, err)
+		return at(rec.Offset, ev.describe()+": the key", nil, err)
 	}
 	span, _ := readString(s.batch.buf[:s.end], ev.value)
 	invariant.Check(span.start != 0, "a value known to be large has its lengths in the window")
+	what := ev.describe()
 	headBytes := span.start - ev.at
 	s.sum()
 	if err := s.flush(); err != nil {
@@ -160,13 +161,16 @@ func (s *splitter) large() error {
 	s.pos = headBytes
 	v := &LargeValue{s: s, form: span.form, length: span.number, left: span.end - span.start}
 	if v.form == lzfForm {
+		if v.length == 0 {
+			return at(rec.Offset, what, rec.Key, ErrCorrupt)
+		}
 		v.window = make([]byte, largeWindowBytes)
 	}
 	if err = s.o.Large(&rec, v); err == nil {
 		err = v.discard()
 	}
 	if err != nil {
-		return at(rec.Offset, "", rec.Key, err)
+		return at(rec.Offset, what, rec.Key, err)
 	}
 	s.result.Records++
 	s.state.keyDone()

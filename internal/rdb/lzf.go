@@ -193,12 +193,14 @@ func decompressTokens(dst []byte, out int, src []byte) (newOut, in int, ok bool)
 }
 
 // copyBack copies length bytes within dst from from to out, where from < out, as if one at a time:
-// what is copied may contain what the same copy wrote.
+// what is copied may contain what the same copy wrote. It may also write what comes after them.
 func copyBack(dst []byte, from, out, length int) {
+	const word = 8
 	back := out - from
-	if back >= 8 && length <= 16 && out+16 <= len(dst) {
-		binary.LittleEndian.PutUint64(dst[out:], binary.LittleEndian.Uint64(dst[from:]))
-		binary.LittleEndian.PutUint64(dst[out+8:], binary.LittleEndian.Uint64(dst[from+8:]))
+	if back >= word && out+length+word <= len(dst) {
+		for end := out + length; out < end; from, out = from+word, out+word {
+			*(*[word]byte)(dst[out:]) = *(*[word]byte)(dst[from:])
+		}
 		return
 	}
 	for length > back {

@@ -80,7 +80,7 @@ func (s *state) next(b []byte, pos int, ev *event) status {
 		}
 		if st != done {
 			ev.end = end
-			return ev.fail(st, fmt.Sprintf("opcode %d", op))
+			return ev.check(op, st)
 		}
 		pos = end
 	}
@@ -141,10 +141,10 @@ func skipLengths(b []byte, pos, count int) (end int, st status) {
 	return pos, st
 }
 
-// fail makes ev tell of what is bad, and returns st. It does nothing for another status.
-func (ev *event) fail(st status, what string) status {
+// check returns st, having made ev tell of opcode op if it is bad.
+func (ev *event) check(op byte, st status) status {
 	if st == bad {
-		ev.what, ev.badKey, ev.err = what, nil, ErrCorrupt
+		ev.what, ev.badKey, ev.err = fmt.Sprintf("opcode %d", op), nil, ErrCorrupt
 	}
 	return st
 }
@@ -157,8 +157,11 @@ func readObject(b []byte, pos int, ev *event) status {
 	if int(ev.typ) >= len(types) || types[ev.typ].name == "" {
 		return ev.refuse(b, st, ErrCorrupt)
 	}
-	if st != done {
-		return ev.fail(st, fmt.Sprintf("type %d (%s): the key's length", ev.typ, types[ev.typ].name))
+	if st == bad {
+		return ev.refuse(b, st, ErrCorrupt)
+	}
+	if st == short {
+		return short
 	}
 	ev.value = key.end
 	if types[ev.typ].skip == nil {
@@ -171,9 +174,12 @@ func readObject(b []byte, pos int, ev *event) status {
 	return st
 }
 
+// describe names the object of a keyEvent.
+func (ev *event) describe() string { return fmt.Sprintf("type %d (%s)", ev.typ, TypeName(ev.typ)) }
+
 // refuse makes ev tell of an object that is not read, with its key if that is there.
 func (ev *event) refuse(b []byte, keyStatus status, err error) status {
-	ev.what, ev.badKey, ev.err = fmt.Sprintf("type %d (%s)", ev.typ, TypeName(ev.typ)), nil, err
+	ev.what, ev.badKey, ev.err = ev.describe(), nil, err
 	if keyStatus == done {
 		if key, err := ev.key.in(b).AppendTo(nil); err == nil {
 			ev.badKey = shownKey(key)
@@ -215,5 +221,5 @@ func readEvent(op byte, b []byte, pos int, ev *event) (st status) {
 		ev.what, ev.badKey, ev.err = fmt.Sprintf("opcode %d (slot import, or key metadata)", op), nil, ErrUnsupported
 		return bad
 	}
-	return ev.fail(st, fmt.Sprintf("opcode %d", op))
+	return ev.check(op, st)
 }

@@ -71,7 +71,7 @@ func Split(r io.Reader, o Options, emit func(*Batch) error) (Result, error) {
 	if s.refused == nil { // Whole entries before what is wrong are entries all the same.
 		s.emitParsed()
 	}
-	if err == nil {
+	if s.refused != nil { // It concerns what lies before err's place.
 		err = s.refused
 	}
 	s.result.Bytes = s.offset + int64(s.pos) + s.footerBytes
@@ -126,7 +126,7 @@ func (s *splitter) run() error {
 			}
 		case done:
 			if err := s.event(); err != nil {
-				return at(s.offset+int64(s.ev.at), "", nil, err)
+				return at(s.offset+int64(s.ev.at), fmt.Sprintf("opcode %d", s.batch.buf[s.ev.at]), nil, err)
 			}
 			s.pos = s.ev.end
 			if s.ev.kind == eofEvent {
@@ -236,7 +236,7 @@ func (s *splitter) sum() {
 // more reads on, since what begins at pos goes on at least to need, a position in the buffer.
 func (s *splitter) more(need int) error {
 	if s.ended || s.o.Size > 0 && s.offset+int64(need) > s.o.Size {
-		return &Error{Offset: s.offset + int64(s.pos), Err: ErrTruncated}
+		return s.truncated()
 	}
 	s.sum()
 	if s.end == len(s.batch.buf) {
@@ -245,6 +245,29 @@ func (s *splitter) more(need int) error {
 		}
 	}
 	return s.read()
+}
+
+// truncated tells what is cut off at pos: a thing that begins there.
+func (s *splitter) truncated() error {
+	e := &Error{Offset: s.offset + int64(s.pos), Err: ErrTruncated}
+	switch ev := &s.ev; {
+	case s.result.Version == 0:
+		e.What = "the header"
+	case ev.kind == eofEvent:
+		e.What = "the checksum"
+	case s.pos == s.end:
+		e.What = "an opcode"
+	case ev.kind == keyEvent:
+		e.What = ev.describe()
+		if ev.value != 0 {
+			if key, err := s.decode(&ev.key); err == nil {
+				e.Key = shownKey(key)
+			}
+		}
+	default:
+		e.What = fmt.Sprintf("opcode %d", s.batch.buf[s.pos])
+	}
+	return e
 }
 
 // read reads once into the rest of the buffer, which is not empty.
