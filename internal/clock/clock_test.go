@@ -100,7 +100,7 @@ func TestFirstCalibration(t *testing.T) {
 		t.Log("no counter here: ticks are nanoseconds")
 	}
 	c := &calibration
-	keep, keepScale := *(&c.older), scale.Load()
+	keep, keepScale := c.older, scale.Load()
 	defer func() { c.older = keep; scale.Store(keepScale) }()
 	best := math.Inf(1)
 	for range 20 {

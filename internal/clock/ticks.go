@@ -47,9 +47,6 @@ func init() {
 	calibration.older, calibration.newer = first, first
 }
 
-// monotonicTicks stands in for a counter where there is none.
-func monotonicTicks() int64 { return System{}.Mono() }
-
 // readPair reads both clocks as close together as it can.
 func readPair() pair {
 	best, width := pair{}, int64(-1)

@@ -1,5 +1,7 @@
 //go:build invariants
 
+// The build that checks.
+
 package invariant
 
 // Enabled tells whether invariants are checked in this build.
