@@ -4,15 +4,19 @@ package config
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // titleVariables are the names that proc-title-template may hold in braces.
 var titleVariables = []string{"title", "listen-addr", "server-mode", "port", "tls-port", "unixsocket", "config-file"}
 
-// ExpandTitle fills in the variables of a proc-title-template. It is not ok when braces do not
-// match or hold an unknown name.
+// ExpandTitle fills in the variables of a proc-title-template; two opening braces stand for one. It
+// is not ok when the template is empty, a brace is not closed, or it holds an unknown name.
 func ExpandTitle(template string, value func(variable string) string) (title string, ok bool) {
+	if template == "" {
+		return "", false
+	}
 	var b strings.Builder
 	for {
 		before, rest, found := strings.Cut(template, "{")
@@ -20,22 +24,18 @@ func ExpandTitle(template string, value func(variable string) string) (title str
 		if !found {
 			return strings.TrimRight(b.String(), " "), true
 		}
+		if strings.HasPrefix(rest, "{") {
+			b.WriteByte('{')
+			template = rest[1:]
+			continue
+		}
 		name, after, found := strings.Cut(rest, "}")
-		if !found || !known(name, titleVariables) {
+		if !found || !slices.Contains(titleVariables, name) {
 			return "", false
 		}
 		b.WriteString(value(name))
 		template = after
 	}
-}
-
-func known(name string, names []string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 func validTitle(template string) error {

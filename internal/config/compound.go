@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"tarn/internal/resp"
 )
 
 // maxBinds is how many addresses bind takes.
@@ -20,9 +22,6 @@ func bindList(name, def string, field func(*Config) *[]string, doc string) Direc
 		parse: func(c *Config, words []string) error {
 			if len(words) > maxBinds {
 				return reason("Too many bind addresses specified.")
-			}
-			if len(words) == 1 && words[0] == "" {
-				words = nil
 			}
 			*field(c) = slices.Clone(words)
 			return nil
@@ -41,11 +40,7 @@ func savePoints(name, def string, field func(*Config) *[]SavePoint, doc string) 
 	const errInvalid reason = "Invalid save parameters"
 	return Directive{Name: name, Kind: "pairs of seconds and changes", Default: def, Doc: doc, manyWords: true, alwaysWrite: true,
 		parse: func(c *Config, words []string) error {
-			if len(words) == 1 && words[0] == "" {
-				*field(c) = nil
-				return nil
-			}
-			if len(words)%2 != 0 || len(words) == 0 {
+			if len(words)%2 != 0 {
 				return errInvalid
 			}
 			points := make([]SavePoint, len(words)/2)
@@ -160,19 +155,16 @@ func percentiles(name, def string, field func(*Config) *[]float64, doc string) D
 	format := func(c *Config) string {
 		words := make([]string, len(*field(c)))
 		for i, p := range *field(c) {
-			words[i] = strconv.FormatFloat(p, 'g', 10, 64)
+			words[i] = trimZeros(strconv.FormatFloat(p, 'f', 6, 64))
 		}
 		return strings.Join(words, " ")
 	}
 	return Directive{Name: name, Kind: "percentiles", Range: "0 to 100", Default: def, Doc: doc, manyWords: true,
 		parse: func(c *Config, words []string) error {
-			if len(words) == 1 && words[0] == "" {
-				words = nil
-			}
 			list := make([]float64, len(words))
 			for i, word := range words {
-				p, err := strconv.ParseFloat(word, 64)
-				if err != nil || p != p {
+				p, ok := resp.ParseFloat([]byte(word))
+				if !ok {
 					return reason("Invalid latency-tracking-info-percentiles parameters")
 				}
 				if p < 0 || p > 100 {
@@ -191,6 +183,10 @@ func percentiles(name, def string, field func(*Config) *[]float64, doc string) D
 			return []string{format(c)}
 		},
 	}
+}
+
+func trimZeros(decimal string) string {
+	return strings.TrimSuffix(strings.TrimRight(decimal, "0"), ".")
 }
 
 func notifyClasses(name, def string, field func(*Config) *NotifyFlags, doc string) Directive {
@@ -247,7 +243,7 @@ func shutdownFlags(name, def string, field func(*Config) *ShutdownFlags, doc str
 				return errNotAmong(choices)
 			}
 			if flags&ShutdownSave != 0 && flags&ShutdownNoSave != 0 {
-				return reason("SAVE and NOSAVE can't be specified together")
+				return reason("shutdown options SAVE and NOSAVE can't be used simultaneously")
 			}
 			*field(c) = flags
 			return nil
@@ -270,10 +266,6 @@ func shutdownFlags(name, def string, field func(*Config) *ShutdownFlags, doc str
 func address(name, def string, when When, field func(*Config) *Address, doc string) Directive {
 	return Directive{Name: name, Kind: "host and port", Default: def, When: when, Doc: doc, manyWords: true, omitEmpty: true,
 		parse: func(c *Config, words []string) error {
-			if len(words) == 1 && words[0] == "" {
-				*field(c) = Address{}
-				return nil
-			}
 			if len(words) != 2 {
 				return errWordCount
 			}

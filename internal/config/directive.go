@@ -98,6 +98,9 @@ func (d *Directive) Value(c *Config) string { return d.print(c) }
 // set parses value as CONFIG SET gives it: a directive of several words has them in one value, with
 // exactly one blank between two.
 func (d *Directive) set(c *Config, value string) error {
+	if d.manyWords && value == "" {
+		return d.parse(c, nil)
+	}
 	if d.manyWords {
 		return d.parse(c, strings.Split(value, " "))
 	}
@@ -157,6 +160,9 @@ func parseDefaults(rows []Directive) *Config {
 	c := new(Config)
 	for i := range rows {
 		d := &rows[i]
+		if d.Default == "" {
+			continue // the zero value
+		}
 		if err := d.set(c, d.Default); err != nil {
 			panic(fmt.Sprintf("config: default %q of %s: %v", d.Default, d.Name, err))
 		}

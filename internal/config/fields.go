@@ -98,18 +98,18 @@ type Config struct {
 	SnapshotWalkerDuty                int64 // percent
 
 	// Append-only log.
-	AppendOnly                bool
-	AppendFilename            string
-	AppendDirname             string
-	AppendFsync               AppendFsync
-	NoAppendfsyncOnRewrite    bool
-	AutoAOFRewritePercentage  int64
-	AutoAOFRewriteMinSize     int64 // bytes
-	AOFLoadTruncated          bool
-	AOFUseRDBPreamble         bool
-	AOFTimestampEnabled       bool
+	AppendOnly                 bool
+	AppendFilename             string
+	AppendDirname              string
+	AppendFsync                AppendFsync
+	NoAppendfsyncOnRewrite     bool
+	AutoAOFRewritePercentage   int64
+	AutoAOFRewriteMinSize      int64 // bytes
+	AOFLoadTruncated           bool
+	AOFUseRDBPreamble          bool
+	AOFTimestampEnabled        bool
 	AOFRewriteIncrementalFsync bool
-	AOFDisableAutoGC          bool
+	AOFDisableAutoGC           bool
 
 	// Memory.
 	MaxMemory                 int64 // bytes, 0 no limit
@@ -151,6 +151,7 @@ type Config struct {
 	NotifyKeyspaceEvents     NotifyFlags
 	TrackingTableMaxKeys     int64
 	BusyReplyThreshold       int64 // milliseconds
+	LuaEnableDeprecatedAPI   bool
 	PropagationErrorBehavior PropagationError
 
 	// Replication.

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"tarn/internal/resp"
 )
 
 const (
@@ -225,10 +227,7 @@ func storeBetween(field *int64, n, lowest, highest int64) error {
 
 // wholeNumber reads a decimal number written the one canonical way: no plus sign, no leading zeros,
 // no blanks.
-func wholeNumber(s string) (int64, bool) {
-	n, err := strconv.ParseInt(s, 10, 64)
-	return n, err == nil && strconv.FormatInt(n, 10) == s
-}
+func wholeNumber(s string) (int64, bool) { return resp.ParseInt([]byte(s)) }
 
 var unitBytes = map[string]int64{
 	"": 1, "b": 1,

@@ -9,6 +9,8 @@ var scriptRows = group("Events and scripts",
 		"How many keys clients together may have tracked; 0 no limit.").later("client tracking"),
 	millis("busy-reply-threshold", "5000", Live, 0, maxInt64, func(c *Config) *int64 { return &c.BusyReplyThreshold },
 		"Milliseconds after which a running script lets other clients be answered with an error.").also("lua-time-limit").later("scripts"),
+	boolean("lua-enable-deprecated-api", "no", AtStart, func(c *Config) *bool { return &c.LuaEnableDeprecatedAPI },
+		"Let scripts use what Redis has withdrawn from them.").hidden().later("scripts"),
 	enum("propagation-error-behavior", "ignore", Live, propagationErrorWords, func(c *Config) *PropagationError { return &c.PropagationErrorBehavior },
 		"What happens when a command that a primary or the log hands on fails.").later("replication"),
 )
