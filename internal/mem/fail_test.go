@@ -89,6 +89,23 @@ func TestLimitRefuses(t *testing.T) {
 	}
 }
 
+// TestLastPages takes a heap's last pages, some of them open and some not, as one run.
+func TestLastPages(t *testing.T) {
+	const limit = 4 << 20
+	h := testHeap(t, Options{Limit: limit})
+	first := h.Alloc(12<<10, Values)
+	rest := limit - int(h.Stats().Runs) - (1+guardPages)*pageSize // the first page is nobody's
+	if r := h.Alloc(rest+1, Values); r != 0 {
+		t.Errorf("Alloc(%d) = %#x, a page more than there is", rest+1, r)
+	}
+	r := h.Alloc(rest, Values)
+	if r == 0 {
+		t.Errorf("Alloc(%d), the rest of the heap, is refused", rest)
+	}
+	h.Free(first, Values)
+	h.Free(r, Values)
+}
+
 func TestSizesOutOfReach(t *testing.T) {
 	h := testHeap(t, Options{Reserve: minReserve})
 	for _, size := range []int{-1, -1 << 63, 1<<63 - 1, MaxReserve, MaxReserve + 1, minReserve, 1 << 40} {

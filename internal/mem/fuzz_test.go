@@ -27,7 +27,8 @@ func (m *model) call(what byte, which int) error {
 	size = min(size, 1<<20)
 	switch {
 	case what >= 240:
-		return m.defrag()
+		_, err := m.defrag()
+		return err
 	case what >= 224:
 		m.h.Release(size)
 		return nil

@@ -30,9 +30,9 @@ const (
 	MaxReserve = 32 << 30
 	minReserve = 16 << 20
 
-	openStepMin = 256 << 10
-	openStepMax = 4 << 20
-	recordStep  = 64 << 10 // of the areas of records
+	openStepMin = 256 << 10 >> pageShift // pages
+	openStepMax = 4 << 20 >> pageShift   // pages
+	recordStep  = 64 << 10               // bytes, of the areas of records
 )
 
 // A tag says what begins at, or covers, a page: the low byte is 0 for nothing, 1 + class for a span's
@@ -77,6 +77,7 @@ type Heap struct {
 	awayPages  uint64 // detached
 	sweep      uint32 // page below which releasing looks on
 	marked     int    // spans marked for defragmentation
+	openStep   uint64 // pages: the least to open at once
 	opens      int    // openings asked for, for FailAfter
 	failAfter  int
 	data       area
@@ -132,6 +133,7 @@ func newHeap(size uint64, o Options) (*Heap, error) {
 		owned:      o.Owned,
 		osPageSize: uint32(syscall.Getpagesize()),
 		spanTop:    1,
+		openStep:   openStepMin,
 	}
 	if o.Limit != 0 {
 		h.limit = uint32(min(size, o.Limit) >> pageShift)
@@ -141,6 +143,7 @@ func newHeap(size uint64, o Options) (*Heap, error) {
 	}
 	if o.HugePages {
 		adviseHuge(h.data.bytes)
+		h.openStep = hugePage >> pageShift // the kernel gives none to a range that is open in part
 	}
 	h.base = unsafe.Pointer(&h.data.bytes[0])
 	h.tags = sliceOf[uint32](&h.tagArea)
@@ -375,8 +378,8 @@ func (h *Heap) open(n uint32) bool {
 	if n > h.limit-h.opened {
 		return false
 	}
-	step := min(max(uint64(h.opened)<<pageShift/8, openStepMin), openStepMax) >> pageShift
-	end := min(uint64(h.opened)+max(roundUp(uint64(n), openStepMin>>pageShift), step), uint64(h.limit))
+	end := min(uint64(h.opened)+max(uint64(n), min(uint64(h.opened)/8, openStepMax)), uint64(h.limit))
+	end = min(roundUp(end, h.openStep), uint64(h.limit))
 	if h.opens++; h.failAfter != 0 && h.opens > h.failAfter {
 		return false
 	}

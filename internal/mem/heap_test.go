@@ -203,7 +203,8 @@ func (m *model) step(r *rand.Rand, x mix) error {
 		m.h.Release(r.IntN(4 << 20))
 		return nil
 	case n < x.release+x.mark:
-		return m.defrag()
+		_, err := m.defrag()
+		return err
 	case n < x.release+x.mark+x.clear:
 		for len(m.blocks) > 0 && r.IntN(500) != 0 {
 			if err := m.free(len(m.blocks) - 1); err != nil {
@@ -223,9 +224,9 @@ func (m *model) step(r *rand.Rand, x mix) error {
 	return m.resize(i, x.sizes(r))
 }
 
-// defrag moves every marked block, as an owner would.
-func (m *model) defrag() error {
-	m.h.MarkSparse()
+// defrag moves every marked block, as an owner would, and returns what MarkSparse promised.
+func (m *model) defrag() (won int, err error) {
+	won = m.h.MarkSparse()
 	for i := range m.blocks {
 		b := &m.blocks[i]
 		if !m.h.Marked(b.ref) {
@@ -237,14 +238,14 @@ func (m *model) defrag() error {
 			break
 		}
 		if m.h.Marked(moved) {
-			return fmt.Errorf("Alloc gave %#x, in a marked span", moved)
+			return 0, fmt.Errorf("Alloc gave %#x, in a marked span", moved)
 		}
 		copy(m.h.Bytes(moved, size), m.h.Bytes(b.ref, size))
 		m.h.Free(b.ref, b.purpose)
 		b.ref = moved
 	}
 	m.h.Unmark()
-	return nil
+	return won, nil
 }
 
 func TestAgainstModel(t *testing.T) {
@@ -421,7 +422,8 @@ func TestMarkSparse(t *testing.T) {
 	}
 	m.h.Release(0)
 	before := m.h.Stats()
-	if err := m.defrag(); err != nil {
+	won, err := m.defrag()
+	if err != nil {
 		t.Fatal(err)
 	}
 	m.h.Release(1 << 30)
@@ -431,6 +433,9 @@ func TestMarkSparse(t *testing.T) {
 	}
 	if before.Used != after.Used {
 		t.Errorf("used %d before, %d after", before.Used, after.Used)
+	}
+	if got := int(before.Spans) - int(after.Spans); got < won || won < int(before.Spans)/2 {
+		t.Errorf("%d bytes of spans were won, MarkSparse promised %d, of %d", got, won, before.Spans)
 	}
 	t.Logf("spans / used: %.2f before, %.2f after", float64(before.Spans)/float64(before.Used), float64(after.Spans)/float64(after.Used))
 	if float64(after.Spans) > 1.3*float64(after.Used)+float64(classes<<14) {

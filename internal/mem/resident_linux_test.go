@@ -64,6 +64,7 @@ func skipUnderInvariants(t *testing.T) {
 
 func TestIdleHeapsCostLittle(t *testing.T) {
 	heaps := sixteenHeaps(t)
+	t.Logf("16 new heaps hold %d bytes", residentAll(t, heaps))
 	if got := residentAll(t, heaps); got > 256<<10 {
 		t.Errorf("16 new heaps hold %d bytes, want at most 256 KiB", got)
 	}
@@ -71,6 +72,7 @@ func TestIdleHeapsCostLittle(t *testing.T) {
 		h.Alloc(88, Keys)
 		h.Alloc(4096, Index)
 	}
+	t.Logf("with two blocks each, %d bytes", residentAll(t, heaps))
 	if got := residentAll(t, heaps); got > 1<<20 {
 		t.Errorf("16 heaps of two blocks hold %d bytes, want at most 1 MiB", got)
 	}
@@ -155,6 +157,40 @@ func TestFreedMemoryGoesBack(t *testing.T) {
 	}
 	if err := h.Verify(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestShrunkenMemoryGoesBack shrinks a block by Resize.
+func TestShrunkenMemoryGoesBack(t *testing.T) {
+	skipUnderInvariants(t)
+	h := testHeap(t, Options{})
+	r := h.Alloc(8<<20, Values)
+	view := h.Bytes(r, 8<<20)
+	for i := 0; i < len(view); i += pageSize {
+		view[i] = 1
+	}
+	if got := h.Resize(r, 1<<20, Values); got != r {
+		t.Errorf("shrinking moved %#x to %#x", r, got)
+	}
+	for h.Release(1<<20) > 0 {
+	}
+	if got := resident(t, &h.data); got != 1<<20 {
+		t.Errorf("a block of 8 MiB shrunk to 1 MiB leaves %d bytes resident", got)
+	}
+}
+
+// TestHugePages touches one byte of a heap that may have huge pages, and of one that may not.
+func TestHugePages(t *testing.T) {
+	touched := func(huge bool) uint64 {
+		h := testHeap(t, Options{HugePages: huge})
+		*(*byte)(h.Pointer(h.Alloc(64<<10, Values))) = 1
+		return resident(t, &h.data)
+	}
+	if got := touched(false); got > 128<<10 {
+		t.Errorf("a byte touched without huge pages takes %d bytes", got)
+	}
+	if got := touched(true); got != hugePage {
+		t.Skipf("a byte touched with huge pages takes %d bytes: the kernel has none to give", got)
 	}
 }
 
