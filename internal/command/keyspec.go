@@ -131,7 +131,7 @@ func (k *KeySpec) appendKeys(args [][]byte, dst []KeyRef) ([]KeyRef, bool) {
 			return dst, false
 		}
 		keys, ok := parseKeyCount(args[first])
-		if !ok || keys > len(args) {
+		if !ok {
 			return dst, false
 		}
 		first++
@@ -156,7 +156,7 @@ func (k *KeySpec) appendKeys(args [][]byte, dst []KeyRef) ([]KeyRef, bool) {
 }
 
 // behindKeyword returns the position after the keyword, or 0 when args lack it. A keyword with
-// nothing behind it is none, nor is one in the place of the first argument.
+// nothing behind it is none.
 func (k *KeySpec) behindKeyword(args [][]byte) int {
 	if k.From > 0 {
 		for pos := k.From; pos < len(args)-1; pos++ {
@@ -166,7 +166,7 @@ func (k *KeySpec) behindKeyword(args [][]byte) int {
 		}
 		return 0
 	}
-	for pos := len(args) + k.From; pos > 1; pos-- {
+	for pos := len(args) + k.From; pos > 0; pos-- {
 		if isToken(args[pos], k.Keyword) {
 			return pos + 1
 		}
@@ -204,26 +204,21 @@ func isToken(arg []byte, upper string) bool {
 	return true
 }
 
-// deriveRange sets the legacy key range and MovableKeys from s.Keys. Specifications by position
-// and range are joined while each goes on where the one before ended.
+// deriveRange sets the legacy key range and MovableKeys from s.Keys. Specifications by position and
+// range are joined: in a row, each goes on where the one before ended.
 func (s *Spec) deriveRange() {
-	end := 0 // the last key so far, or 0
 	for i := range s.Keys {
 		k := &s.Keys[i]
 		if k.At == 0 || k.Counted {
 			s.Flags |= MovableKeys
 			continue
 		}
-		if end != 0 && (end != k.At-1 || k.step() != 1) {
-			continue
-		}
 		if s.FirstKey == 0 {
 			s.FirstKey, s.KeyStep = k.At, k.step()
 		}
-		end = k.Last
+		s.LastKey = k.Last
 		if k.Last >= 0 {
-			end += k.At
+			s.LastKey += k.At
 		}
-		s.LastKey = end
 	}
 }

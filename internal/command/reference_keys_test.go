@@ -196,11 +196,14 @@ func TestKeysOfRandomCommandsEqualReference(t *testing.T) {
 
 // differs lists where Tarn and 7.0.15 disagree on purpose. PFMERGE with no source has its
 // destination for a key (7.0.15 finds none, though it creates it); ZRANK takes an option since 7.2.
+// A key called "store" behind SORT's STORE is the key; 7.0.15 takes it for another STORE.
 // Not asked for at all: a count such as "1x", which 7.0.15 takes for 1 here and refuses elsewhere.
 func differs(args []string) bool {
 	switch args[0] {
 	case "pfmerge":
 		return len(args) == 2
+	case "sort":
+		return strings.Contains(strings.Join(args, " "), "store store")
 	case "zrank", "zrevrank":
 		return len(args) > 3
 	}

@@ -5,6 +5,8 @@
 package command
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -69,7 +71,7 @@ func TestLookupAgainstModel(t *testing.T) {
 		length := 1 + r.IntN(24)
 		b := make([]byte, length)
 		for i := range b {
-			b[i] = byte('A' + r.IntN(58)) // letters of both cases and what stands between
+			b[i] = byte('A'+r.IntN(58)) | byte(r.IntN(2))<<7 // letters, what stands between, and their like beyond ASCII
 		}
 		names = append(names, string(b))
 	}
@@ -79,20 +81,20 @@ func TestLookupAgainstModel(t *testing.T) {
 			to = ""
 		}
 		if r.IntN(2) == 0 {
-			from = strings.ToUpper(from)
+			from = changeCase(from, 'a', 'z')
 		}
 		want := error(nil)
-		spec, known := model[strings.ToLower(from)]
-		_, taken := model[strings.ToLower(to)]
+		spec, known := model[changeCase(from, 'A', 'Z')]
+		_, taken := model[changeCase(to, 'A', 'Z')]
 		switch {
 		case !known:
 			want = ErrNoSuchCommand
 		case taken:
 			want = ErrNameTaken
 		default:
-			delete(model, strings.ToLower(from))
+			delete(model, changeCase(from, 'A', 'Z'))
 			if to != "" {
-				model[strings.ToLower(to)] = spec
+				model[changeCase(to, 'A', 'Z')] = spec
 			}
 		}
 		if got := table.Rename(from, to); got != want {
@@ -102,8 +104,37 @@ func TestLookupAgainstModel(t *testing.T) {
 			t.Fatalf("seed %d step %d: Count = %d, want %d", seed, step, table.Count(), len(model))
 		}
 		for _, name := range names {
-			if got, want := table.Lookup([]byte(name)), model[strings.ToLower(name)]; got != want {
+			if got, want := table.Lookup([]byte(name)), model[changeCase(name, 'A', 'Z')]; got != want {
 				t.Fatalf("seed %d step %d: Lookup(%q) = %v, want %v", seed, step, name, got, want)
+			}
+		}
+	}
+}
+
+// changeCase changes the case of the letters from one to another.
+func changeCase(s string, from, to byte) string {
+	b := []byte(s)
+	for i, c := range b {
+		if from <= c && c <= to {
+			b[i] ^= 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
+// TestLowerWord gives every byte in every place between every neighbour, and compares with the
+// lower case of each byte by itself.
+func TestLowerWord(t *testing.T) {
+	for c := range 256 {
+		for _, beside := range []byte{0x00, '@', 'A', 'Z', '[', 0x7F, 0x80, 0xFF} {
+			for place := range 8 {
+				word := bytes.Repeat([]byte{beside}, 8)
+				word[place] = byte(c)
+				got := lowerWord(binary.LittleEndian.Uint64(word))
+				want := binary.LittleEndian.Uint64([]byte(lowerASCII(string(word))))
+				if got != want {
+					t.Fatalf("lowerWord(%q) = %016x, want %016x", word, got, want)
+				}
 			}
 		}
 	}
