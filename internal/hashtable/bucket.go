@@ -80,12 +80,12 @@ func maskFor(count uint32) uint32 {
 	return uint32(1)<<bits.Len32(count-1) - 1
 }
 
-// bucketIndex returns the bucket of a hash among count buckets, at least 1.
+// bucketIndex returns the bucket of a hash among count buckets, from 1 to 2^31.
 func bucketIndex(hash uint64, count uint32) uint32 {
 	mask := maskFor(count)
 	i := uint32(hash>>indexShift) & mask
-	if i >= count {
-		i &= mask >> 1
-	}
-	return i
+	// Without a branch, since it would be guessed wrong as often as not: past is all ones if i is
+	// not below count, and then i loses its top bit.
+	past := uint32(int32(count-1-i) >> 31)
+	return i &^ (past & (mask>>1 + 1))
 }
