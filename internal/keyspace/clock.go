@@ -80,7 +80,7 @@ func lfuAged(clock, nowMinutes uint32, decayMinutes int32) uint32 {
 
 // IdleSeconds returns how long ago the existing key was used, by its LRU clock.
 func (k *Key) IdleSeconds() int64 {
-	return int64((uint32(k.tx.now/lruUnitMs) - k.e.clock()) & clockBits)
+	return k.tx.ks.IdleSeconds(k.e.clock(), k.tx.now)
 }
 
 // Frequency returns the existing key's LFU counter.
@@ -118,3 +118,8 @@ func (tx *Tx) random() uint64 {
 
 // lfuSettings are read by every touch under LFU.
 type lfuSettings struct{ lfuLog, lfuDecay atomic.Int32 }
+
+// IdleSeconds returns how long ago an entry was used whose LRU clock is clock. now is Unix ms.
+func (ks *Keyspace) IdleSeconds(clock uint32, now int64) int64 {
+	return int64((uint32(now/lruUnitMs) - clock) & clockBits)
+}

@@ -56,6 +56,7 @@ type Snapshot struct {
 	pace   func(time.Duration) time.Duration
 
 	keys      int64        // at the cut
+	sizes     []Contents   // by database, at the cut
 	done      atomic.Int64 // keys written out
 	copied    atomic.Int64 // bytes handed over in all
 	held      atomic.Int64 // bytes handed over and not written out
@@ -111,7 +112,7 @@ func (tx *Tx) Begin(o SnapshotOptions) (*Snapshot, error) {
 	}
 	s := &Snapshot{
 		ks: ks, region: region, resume: o.Resume, limit: o.Limit, pace: o.Pace,
-		queued: make(chan struct{}, 1),
+		queued: make(chan struct{}, 1), sizes: make([]Contents, ks.databases),
 	}
 	if s.resume == nil {
 		s.resume = func() {}
@@ -138,6 +139,8 @@ func (tx *Tx) Begin(o SnapshotOptions) (*Snapshot, error) {
 				d.saveAs, d.unsaved = db, true
 				st.parts = append(st.parts, d)
 				s.keys += int64(d.table.Len())
+				s.sizes[db].Keys += d.table.Len()
+				s.sizes[db].Expires += d.deadlines.Len()
 			}
 		}
 		sh.snap = st

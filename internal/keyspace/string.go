@@ -250,3 +250,8 @@ func (k *Key) resizeBlock(n int) ([]byte, error) {
 
 // roomFor is how much to take for a value that has just grown to n bytes and may grow on.
 func roomFor(n int) int { return n + min(n, growthMax) }
+
+// SetIntUntil makes the key hold n, with a deadline as SetString. Errors: ErrOutOfMemory.
+func (k *Key) SetIntUntil(n, deadline int64) error {
+	return k.putInt(&parts{typ: String, key: k.name, clock: k.clockOfNew(), deadline: k.resolve(deadline)}, n)
+}

@@ -65,6 +65,9 @@ func (s *Snapshot) Cancel() { s.cancelled.Store(true) }
 // Keys returns the number of keys at the cut, and how many of them are written out.
 func (s *Snapshot) Keys() (total, done int64) { return s.keys, s.done.Load() }
 
+// Sizes returns how many keys each database had at the cut; AvgTTL is not filled in.
+func (s *Snapshot) Sizes() []Contents { return s.sizes }
+
 // Held returns the bytes copied by writers: held now, at most, and in all.
 func (s *Snapshot) Held() (now, peak, total int64) {
 	return s.held.Load(), s.peak.Load(), s.copied.Load()

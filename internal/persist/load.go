@@ -1,0 +1,297 @@
+// Loading: from the RDB file into the keyspace.
+//
+// One goroutine reads and finds the entries, others decode them and put them into their shards.
+// Commands that need no keys are served meanwhile. A file that is not whole and sound ends the
+// process: what it holds is the user's data, and starting without it would lose it at the next save.
+
+package persist
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"tarn/internal/config"
+	"tarn/internal/keyspace"
+	"tarn/internal/rdb"
+)
+
+// loadState says how far loading is; it may be read by anyone.
+type loadState struct {
+	active        atomic.Bool
+	began         atomic.Int64 // Unix s
+	total, loaded atomic.Int64 // bytes
+	keys, expired atomic.Int64 // of the latest load
+}
+
+// errDuplicate says that a file has a key twice, or one that is there already.
+var errDuplicate = errors.New("duplicated key")
+
+// Load reads the RDB file, if there is one, at start. Errors: what is wrong with it, with the place.
+func (p *Store) Load() error {
+	path := p.path()
+	if _, err := p.o.Files.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	began := p.mono()
+	if err := p.read(path, false); err != nil {
+		return err
+	}
+	p.o.Log.Notice("DB loaded from disk: %.3f seconds", (p.mono() - began).Seconds())
+	p.saved.Store(p.o.Keyspace.Dirty())
+	return nil
+}
+
+func (p *Store) path() string {
+	c := p.o.Config.Current()
+	return filepath.Join(c.Dir, c.DBFilename)
+}
+
+// Reload saves (unless noSave), empties (unless noFlush) and loads the keyspace. With merge, keys
+// of the file replace those that are there. The world is stopped. Errors: ErrSave, ErrInProgress,
+// ErrReload.
+func (p *Store) Reload(noSave, noFlush, merge bool) error {
+	if !noSave {
+		if err := p.Save(); err != nil {
+			return err
+		}
+	}
+	if !noFlush {
+		p.tx.LockAll()
+		p.tx.Flush(-1, false)
+		p.tx.Unlock()
+	}
+	if err := p.read(p.path(), merge); err != nil {
+		p.o.Log.Warning("Error trying to load the RDB dump: %s", err)
+		return ErrReload
+	}
+	return nil
+}
+
+// loading is one reading of a file.
+type loading struct {
+	p       *Store
+	cfg     *config.Config
+	now     int64 // Unix ms
+	merge   bool
+	workers []*loadWorker
+	large   *loadWorker // of values too large for a batch
+}
+
+// loadWorker inserts what one goroutine decodes.
+type loadWorker struct {
+	tx            *keyspace.Tx
+	scratch       []byte
+	keys, expired int64
+}
+
+func (p *Store) read(path string, merge bool) error {
+	file, err := p.o.Files.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	st, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	l := &loading{p: p, cfg: p.o.Config.Current(), now: p.o.Clock.Millis(), merge: merge, large: p.newLoadWorker()}
+	for range loadWorkers() {
+		l.workers = append(l.workers, p.newLoadWorker())
+	}
+	s := &p.load
+	s.began.Store(l.now / 1000)
+	s.total.Store(st.Size())
+	s.loaded.Store(0)
+	s.active.Store(true)
+	p.o.Loading(true)
+	p.o.Keyspace.HoldExpired(true)
+	defer func() {
+		p.o.Keyspace.HoldExpired(false)
+		p.o.Loading(false)
+		s.active.Store(false)
+	}()
+	_, err = rdb.Load(&countingReader{file, &s.loaded}, l.options(st.Size()), len(l.workers), func(worker int, r *rdb.Record) error {
+		return l.insert(l.workers[worker], r)
+	})
+	keys, expired := l.large.keys, l.large.expired
+	p.o.Keyspace.CloseTx(l.large.tx)
+	for _, w := range l.workers {
+		keys += w.keys
+		expired += w.expired
+		p.o.Keyspace.CloseTx(w.tx)
+	}
+	s.keys.Store(keys)
+	s.expired.Store(expired)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	p.o.Log.Notice("Done loading RDB, keys loaded: %d, keys expired: %d.", keys, expired)
+	return nil
+}
+
+// loadWorkers leaves a processor to the goroutine that reads when there are many.
+func loadWorkers() int { return max(runtime.NumCPU()-1, 2) }
+
+func (p *Store) newLoadWorker() *loadWorker { return &loadWorker{tx: p.o.Keyspace.NewTx()} }
+
+// countingReader counts the bytes that are read.
+type countingReader struct {
+	r io.Reader
+	n *atomic.Int64
+}
+
+func (c *countingReader) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+func (l *loading) options(size int64) rdb.Options {
+	log := l.p.o.Log
+	return rdb.Options{
+		Size: size, SkipChecksum: !l.cfg.RDBChecksum,
+		Aux: func(name, fact []byte) error {
+			switch string(name) {
+			case "redis-ver":
+				log.Notice("Loading RDB produced by version %s", fact)
+			case "ctime":
+				if at, err := strconv.ParseInt(string(fact), 10, 64); err == nil {
+					log.Notice("RDB age %d seconds", max(l.now/1000-at, 0))
+				}
+			case "used-mem":
+				if used, err := strconv.ParseInt(string(fact), 10, 64); err == nil {
+					log.Notice("RDB memory usage when created %.2f Mb", float64(used)/(1<<20))
+				}
+			}
+			return nil
+		},
+		Skipped: func(what string) error {
+			log.Warning("Loading RDB: skipped %s", what)
+			return nil
+		},
+		Function: func([]byte) error {
+			log.Warning("Loading RDB: skipped a library of functions: this version has no functions")
+			return nil
+		},
+		Large: l.insertLarge,
+	}
+}
+
+// key returns the place of a record, locked, or false when it is not to be loaded, unlocked.
+func (l *loading) key(w *loadWorker, r *rdb.Record) (k keyspace.Key, load bool, err error) {
+	if r.DB >= l.p.o.Keyspace.Databases() {
+		return k, false, fmt.Errorf("data in database %d, but the databases directive allows %d", r.DB, l.p.o.Keyspace.Databases())
+	}
+	if r.ExpireMs != rdb.None && r.ExpireMs < l.now {
+		w.expired++
+		return k, false, nil
+	}
+	l.delay()
+	w.tx.SetNow(l.now)
+	hash := w.tx.Hash(r.Key)
+	w.tx.LockHash(hash)
+	k = w.tx.KeyHashed(r.DB, r.Key, hash, keyspace.Peek)
+	if k.Exists() && !l.merge {
+		w.tx.Unlock()
+		return k, false, fmt.Errorf("key %q in database %d: %w", r.Key, r.DB, errDuplicate)
+	}
+	w.keys++
+	return k, true, nil
+}
+
+// insert puts one record in its place.
+func (l *loading) insert(w *loadWorker, r *rdb.Record) error {
+	value, err := r.Value.AsString()
+	if err != nil {
+		return err
+	}
+	text, stored := value.BytesView()
+	n, isInt := value.Int()
+	if !stored && !isInt {
+		if w.scratch, err = value.AppendTo(w.scratch[:0]); err != nil {
+			return err
+		}
+		text = w.scratch
+	}
+	k, load, err := l.key(w, r)
+	if err != nil || !load {
+		return err
+	}
+	deadline := deadlineOf(r)
+	if isInt {
+		err = k.SetIntUntil(n, deadline)
+	} else {
+		err = k.SetString(text, keyspace.Auto, deadline)
+	}
+	if err == nil {
+		l.setUse(&k, r)
+	}
+	w.tx.Unlock()
+	return err
+}
+
+func deadlineOf(r *rdb.Record) int64 {
+	if r.ExpireMs == rdb.None {
+		return keyspace.NoDeadline
+	}
+	return r.ExpireMs
+}
+
+func (l *loading) setUse(k *keyspace.Key, r *rdb.Record) {
+	if r.Idle != rdb.None {
+		k.SetIdleSeconds(r.Idle)
+	}
+	if r.Freq != rdb.None {
+		k.SetFrequency(uint8(r.Freq))
+	}
+}
+
+// largeStep is how much of a large value is read before the key is locked and grown.
+const largeStep = 256 << 10
+
+// insertLarge reads a value into its key piece by piece. The length is only the file's word, so
+// memory follows what has been read.
+func (l *loading) insertLarge(r *rdb.Record, v *rdb.LargeValue) error {
+	k, load, err := l.key(l.large, r)
+	if err != nil || !load {
+		return err
+	}
+	err = k.SetString(nil, keyspace.Raw, deadlineOf(r))
+	l.setUse(&k, r)
+	l.large.tx.Unlock()
+	hash := l.large.tx.Hash(r.Key)
+	buf := make([]byte, largeStep)
+	for have := 0; err == nil; {
+		n, readErr := io.ReadFull(v, buf)
+		if n > 0 {
+			l.large.tx.LockHash(hash)
+			k = l.large.tx.KeyHashed(r.DB, r.Key, hash, keyspace.Peek)
+			var whole []byte
+			if whole, err = k.Resize(have + n); err == nil {
+				have += copy(whole[have:], buf[:n])
+			}
+			l.large.tx.Unlock()
+		}
+		if readErr == io.EOF || readErr == io.ErrUnexpectedEOF {
+			return err
+		}
+		if readErr != nil {
+			return readErr
+		}
+	}
+	return err
+}
+
+// delay sleeps as key-load-delay says, a test's means to make loading last.
+func (l *loading) delay() {
+	if micros := l.p.o.Config.Current().KeyLoadDelay; micros > 0 {
+		time.Sleep(time.Duration(micros) * time.Microsecond)
+	}
+}

@@ -1,0 +1,111 @@
+// Package persist keeps the keyspace on disk: when it is saved, in which files, and how it comes
+// back at start.
+//
+// A Store runs at most one save at a time. A save in the background cuts the keyspace at once and
+// writes on a goroutine of its own (rdbfile.go); save points and retries are looked at by Cron
+// (schedule.go); load.go reads a file back. The file in place is only ever replaced as a whole: by
+// renaming a complete, synced temporary file over it.
+package persist
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"tarn/internal/clock"
+	"tarn/internal/config"
+	"tarn/internal/info"
+	"tarn/internal/keyspace"
+	"tarn/internal/resp"
+	"tarn/internal/vfs"
+)
+
+// Errors of SAVE, BGSAVE and DEBUG RELOAD.
+const (
+	ErrInProgress resp.Error = "ERR Background save already in progress"
+	ErrSave       resp.Error = "ERR"
+	ErrReload     resp.Error = "ERR Error trying to load the RDB dump, check server logs."
+
+	errMisconf resp.Error = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error."
+)
+
+// Log is where a Store says what happens.
+type Log interface {
+	Notice(format string, args ...any)
+	Warning(format string, args ...any)
+}
+
+// Options are what a Store works with.
+type Options struct {
+	Files      vfs.FS
+	Config     *config.Store
+	Keyspace   *keyspace.Keyspace
+	Clock      clock.Clock
+	Log        Log
+	Latency    *info.LatencyMonitor
+	UsedMemory func() int64
+	Resume     func()           // commands that waited for a save may be tried again
+	Refuse     func(resp.Error) // writes are to fail with this; "": no more
+	Loading    func(bool)       // the data set is being loaded
+	Version    string           // written into files as redis-ver
+	Pid        int
+}
+
+// Store is the durable side of a keyspace.
+type Store struct {
+	o    Options
+	tx   *keyspace.Tx // of saves in the foreground; used with the world stopped
+	cron *keyspace.Tx // of Cron
+
+	mu        sync.Mutex // guards the fields below
+	job       *job       // the save under way, or nil
+	scheduled bool       // BGSAVE SCHEDULE waits
+	lastTry   int64      // Unix s of the latest start of a save in the background
+	failed    bool       // the latest save in the background failed
+	lastSecs  int64      // how long it took, -1: there was none
+	lastHeld  int64      // bytes that writers handed over to it, at most
+
+	lastSave  atomic.Int64 // Unix s
+	saved     atomic.Int64 // keyspace.Dirty as of the latest good save
+	saves     atomic.Int64
+	cuts      atomic.Int64
+	cutMicros atomic.Int64
+	load      loadState
+}
+
+// New returns a Store that has neither saved nor loaded anything.
+func New(o Options) *Store {
+	p := &Store{o: o, tx: o.Keyspace.NewTx(), lastSecs: -1}
+	p.lastSave.Store(o.Clock.Millis() / 1000)
+	p.o.Config.Watch(func(_, _ *config.Config) error { p.judge(); return nil }, "save", "stop-writes-on-bgsave-error")
+	return p
+}
+
+// LastSave returns the Unix time of the last good save.
+func (p *Store) LastSave() int64 { return p.lastSave.Load() }
+
+// Changes returns the number of changes since the last good save.
+func (p *Store) Changes() int64 { return p.o.Keyspace.Dirty() - p.saved.Load() }
+
+// Saving tells whether a save is under way in the background.
+func (p *Store) Saving() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.job != nil
+}
+
+// judge decides whether writes are refused because the last save failed. mu is not held.
+func (p *Store) judge() {
+	c := p.o.Config.Current()
+	p.mu.Lock()
+	refuse := p.failed && c.StopWritesOnBgsaveError && len(c.Save) > 0
+	p.mu.Unlock()
+	if refuse {
+		p.o.Refuse(errMisconf)
+	} else {
+		p.o.Refuse("")
+	}
+}
+
+// isCancelled tells whether a save ended because it was told to.
+func isCancelled(err error) bool { return errors.Is(err, keyspace.ErrCancelled) }

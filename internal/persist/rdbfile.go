@@ -1,0 +1,481 @@
+// RDB files: writing one from a snapshot.
+//
+// The records of the snapshot are encoded into a buffer that goes to a temporary file when it is
+// full. What is written is sent to the disk and dropped from the page cache as the file grows, so
+// that a save neither floods the disk at its end nor pushes out other programs' pages. Only a file
+// that is complete and synced takes the place of the old one.
+
+package persist
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"tarn/internal/config"
+	"tarn/internal/keyspace"
+	"tarn/internal/rdb"
+	"tarn/internal/vfs"
+)
+
+const (
+	outBytes   = 256 << 10 // of the buffer before the file
+	largeBytes = 64 << 10  // values from this size on are encoded in pieces
+	syncBytes  = 4 << 20   // written between two hints to the disk
+	delaySlice = 10 * time.Millisecond
+)
+
+// job is a save under way.
+type job struct {
+	snapshot  *keyspace.Snapshot
+	began     time.Duration // monotonic
+	dirty     int64         // keyspace.Dirty at the cut
+	cancelled atomic.Bool
+	done      chan struct{}
+}
+
+// Save writes the RDB file before it returns. The world is stopped. Errors: ErrInProgress, ErrSave.
+func (p *Store) Save() error {
+	if p.Saving() {
+		return ErrInProgress
+	}
+	j, err := p.cut(p.tx, nil)
+	if err == nil {
+		err = p.write(j, p.tempName(""))
+	}
+	if err != nil {
+		p.o.Log.Warning("%s", saveText(err))
+		return ErrSave
+	}
+	p.succeeded(j)
+	return nil
+}
+
+// BGSave starts a save in the background. With schedule set, a save that cannot start now starts
+// later and scheduled is true. Errors: ErrInProgress; those of the system.
+func (p *Store) BGSave(tx *keyspace.Tx, schedule bool) (scheduled bool, err error) {
+	if p.Saving() {
+		return false, ErrInProgress
+	}
+	return false, p.start(tx)
+}
+
+// start cuts now and writes on a goroutine.
+func (p *Store) start(tx *keyspace.Tx) error {
+	p.mu.Lock()
+	p.lastTry = p.o.Clock.Millis() / 1000
+	p.scheduled = false
+	p.mu.Unlock()
+	j, err := p.cut(tx, p.pace)
+	if err != nil {
+		p.o.Log.Warning("Can't save in background: %s", err)
+		p.ended(nil, err)
+		return err
+	}
+	p.mu.Lock()
+	p.job = j
+	p.mu.Unlock()
+	p.o.Log.Notice("Background saving started by pid %d", p.o.Pid)
+	go func() {
+		err := p.write(j, p.tempName("bg-"))
+		p.ended(j, err)
+		close(j.done)
+	}()
+	return nil
+}
+
+// cut begins a snapshot and takes the time that everybody stood still.
+func (p *Store) cut(tx *keyspace.Tx, pace func(time.Duration) time.Duration) (*job, error) {
+	j := &job{done: make(chan struct{}), began: p.mono()}
+	before := p.mono()
+	s, err := tx.Begin(keyspace.SnapshotOptions{
+		Limit: p.o.Config.Current().SnapshotBufferLimit, Resume: p.o.Resume, Pace: pace,
+		AtCut: func() { j.dirty = p.o.Keyspace.Dirty() },
+	})
+	if err != nil {
+		return nil, err
+	}
+	took := p.mono() - before
+	p.cutMicros.Store(took.Microseconds())
+	p.cuts.Add(1)
+	p.o.Latency.Observe("fork", took.Milliseconds())
+	j.snapshot = s
+	return j, nil
+}
+
+func (p *Store) mono() time.Duration { return time.Duration(p.o.Clock.Mono()) }
+
+// pace says how long the walk rests after having worked: snapshot-walker-duty percent of one
+// processor is its share, all of it at 100.
+func (p *Store) pace(worked time.Duration) time.Duration {
+	duty := p.o.Config.Current().SnapshotWalkerDuty
+	if duty >= 100 || duty <= 0 {
+		return 0
+	}
+	return worked * time.Duration(100-duty) / time.Duration(duty)
+}
+
+// ended takes note of how a save in the background ended.
+func (p *Store) ended(j *job, err error) {
+	if j != nil {
+		now, peak, _ := j.snapshot.Held()
+		_ = now
+		p.mu.Lock()
+		p.job = nil
+		p.lastSecs = int64((p.mono() - j.began) / time.Second)
+		p.lastHeld = peak
+		p.mu.Unlock()
+	}
+	switch {
+	case err == nil:
+		p.o.Log.Notice("Background saving terminated with success")
+		p.succeeded(j)
+	case isCancelled(err):
+		p.o.Log.Warning("Background saving terminated by request")
+	default:
+		p.o.Log.Warning("%s", saveText(err))
+		p.o.Log.Warning("Background saving error")
+		p.mu.Lock()
+		p.failed = true
+		p.mu.Unlock()
+	}
+	p.judge()
+}
+
+func (p *Store) succeeded(j *job) {
+	p.saved.Store(j.dirty)
+	p.lastSave.Store(p.o.Clock.Millis() / 1000)
+	p.saves.Add(1)
+	p.mu.Lock()
+	p.failed = false
+	p.mu.Unlock()
+	p.judge()
+}
+
+// Abort makes a save in the background end soon, without a file. It does not wait.
+func (p *Store) Abort() {
+	p.mu.Lock()
+	j := p.job
+	p.mu.Unlock()
+	if j != nil {
+		p.o.Log.Notice("There is a child saving an .rdb. Killing it!")
+		j.cancelled.Store(true)
+		j.snapshot.Cancel()
+	}
+}
+
+// Wait returns when no save is under way. No shard may be locked by the caller.
+func (p *Store) Wait() {
+	p.mu.Lock()
+	j := p.job
+	p.mu.Unlock()
+	if j != nil {
+		<-j.done
+	}
+}
+
+// FlushedAll saves the empty keyspace after FLUSHALL, when there are save points. Shards may be
+// locked: nothing of them is read.
+func (p *Store) FlushedAll() error {
+	c := p.o.Config.Current()
+	if len(c.Save) == 0 {
+		return nil
+	}
+	w := &fileWriter{store: p, cfg: c, name: filepath.Join(c.Dir, p.tempName(""))}
+	dirty := p.o.Keyspace.Dirty()
+	err := w.create()
+	if err == nil {
+		err = w.finish(filepath.Join(c.Dir, c.DBFilename), func() bool { return false })
+	}
+	if err != nil {
+		w.abandon()
+		p.o.Log.Warning("%s", saveText(err))
+		return ErrSave
+	}
+	p.succeeded(&job{dirty: dirty})
+	return nil
+}
+
+func (p *Store) tempName(mark string) string {
+	return "temp-" + mark + strconv.Itoa(p.o.Pid) + ".rdb"
+}
+
+// write runs the snapshot of a job into the RDB file.
+func (p *Store) write(j *job, temp string) error {
+	c := p.o.Config.Current()
+	w := &fileWriter{store: p, cfg: c, job: j, name: filepath.Join(c.Dir, temp)}
+	err := w.create()
+	// The snapshot is run even when there is no file, so that writers are let go.
+	if err != nil {
+		j.snapshot.Cancel()
+	} else {
+		for db, n := range j.snapshot.Sizes() {
+			if n.Keys > 0 {
+				w.selectDB(db)
+				w.buf = rdb.AppendResizeDB(w.buf, uint64(n.Keys), uint64(n.Expires))
+			}
+		}
+	}
+	runErr := j.snapshot.Run(w.record, p.mono)
+	if err == nil {
+		err = runErr
+	}
+	if err == nil {
+		err = w.finish(filepath.Join(c.Dir, c.DBFilename), j.cancelled.Load)
+	}
+	if err != nil {
+		w.abandon()
+		return err
+	}
+	_, peak, total := j.snapshot.Held()
+	p.o.Log.Notice("DB saved on disk")
+	p.o.Log.Notice("Fork CoW for RDB: current %d MB, peak %d MB, average %d MB", total>>20, peak>>20, peak>>20)
+	return nil
+}
+
+// fileWriter is an RDB file being written.
+type fileWriter struct {
+	store   *Store
+	cfg     *config.Config
+	job     *job
+	name    string
+	file    vfs.File
+	out     *rdb.Writer
+	enc     rdb.Encoder
+	buf     []byte
+	db      int
+	synced  int64 // bytes that were sent to the disk
+	dropped int64 // bytes that were dropped from the page cache
+}
+
+// Write implements io.Writer for out: the file, with hints to the disk.
+func (w *fileWriter) Write(b []byte) (int, error) {
+	n, err := w.file.Write(b)
+	if err != nil || !w.cfg.RDBSaveIncrementalFsync {
+		return n, err
+	}
+	written := w.out.Written() + int64(n)
+	if written-w.synced < syncBytes {
+		return n, nil
+	}
+	// The part before last has had time to reach the disk: waiting for it is short, and keeps the
+	// writing at the disk's pace.
+	if err := w.file.SyncRange(w.dropped, w.synced-w.dropped, true); err != nil {
+		return n, err
+	}
+	_ = w.file.DontNeed(w.dropped, w.synced-w.dropped)
+	w.dropped = w.synced
+	err = w.file.SyncRange(w.synced, written-w.synced, false)
+	w.synced = written
+	return n, err
+}
+
+// create opens the temporary file and writes the header.
+func (w *fileWriter) create() (err error) {
+	if w.file, err = w.store.o.Files.OpenFile(w.name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o644); err != nil {
+		return &openError{w.name, err}
+	}
+	w.buf = make([]byte, 0, outBytes+rdb.MaxEntryBytes(1<<10, largeBytes))
+	w.db = -1
+	w.enc.Compress = w.cfg.RDBCompression
+	w.out = rdb.NewWriter(w, w.cfg.RDBChecksum)
+	version := int(w.cfg.RDBVersion)
+	if version == 0 {
+		version = rdb.VersionFor(rdb.TypeString)
+	}
+	if err := w.out.Begin(version); err != nil {
+		return err
+	}
+	o := &w.store.o
+	for _, fact := range [][2]string{
+		{"redis-ver", o.Version}, {"redis-bits", strconv.Itoa(strconv.IntSize)},
+		{"ctime", strconv.FormatInt(o.Clock.Millis()/1000, 10)},
+		{"used-mem", strconv.FormatInt(o.UsedMemory(), 10)}, {"aof-base", "0"},
+	} {
+		w.buf = w.enc.AppendAux(w.buf, fact[0], fact[1])
+	}
+	return nil
+}
+
+func (w *fileWriter) selectDB(db int) {
+	if db != w.db {
+		w.db = db
+		w.buf = rdb.AppendSelectDB(w.buf, db)
+	}
+}
+
+// record encodes one key.
+func (w *fileWriter) record(r *keyspace.Record) error {
+	w.selectDB(r.DB)
+	if r.Deadline != keyspace.NoDeadline {
+		w.buf = rdb.AppendExpireMs(w.buf, r.Deadline)
+	}
+	switch policy := w.cfg.MaxMemoryPolicy; {
+	case policy.LFU():
+		w.buf = rdb.AppendFreq(w.buf, byte(r.Clock))
+	case policy == config.AllKeysLRU || policy == config.VolatileLRU:
+		w.buf = rdb.AppendIdle(w.buf, uint64(w.store.o.Keyspace.IdleSeconds(r.Clock, w.store.o.Clock.Millis())))
+	}
+	switch {
+	case r.IsInt:
+		w.buf = w.enc.AppendIntEntry(w.buf, r.Key, r.Int)
+	case len(r.Value) < largeBytes:
+		w.buf = w.enc.AppendStringEntry(w.buf, r.Key, r.Value)
+	default:
+		if err := w.large(r); err != nil {
+			return err
+		}
+	}
+	w.delay()
+	if len(w.buf) < outBytes {
+		return nil
+	}
+	return w.flush()
+}
+
+// large writes a value piece by piece.
+func (w *fileWriter) large(r *keyspace.Record) error {
+	var rest rdb.Pieces
+	w.buf, rest = w.enc.BeginLarge(w.buf, r.Key, r.Value)
+	for rest.More() {
+		if w.buf = rest.AppendTo(w.buf); len(w.buf) >= outBytes {
+			if err := w.flush(); err != nil {
+				return err
+			}
+			if w.job.cancelled.Load() {
+				return keyspace.ErrCancelled
+			}
+		}
+	}
+	return nil
+}
+
+func (w *fileWriter) flush() error {
+	_, err := w.out.Write(w.buf)
+	w.buf = w.buf[:0]
+	return err
+}
+
+// delay sleeps as rdb-key-save-delay says, a test's means to make a save last. The directive may
+// change meanwhile, and the save may be cancelled.
+func (w *fileWriter) delay() {
+	micros := w.store.o.Config.Current().RDBKeySaveDelay
+	if micros == 0 {
+		return
+	}
+	if micros < 0 { // one microsecond in so many keys
+		if w.out.Written()%-micros == 0 {
+			time.Sleep(time.Microsecond)
+		}
+		return
+	}
+	for left := time.Duration(micros) * time.Microsecond; left > 0; left -= delaySlice {
+		time.Sleep(min(left, delaySlice))
+		if w.store.o.Config.Current().RDBKeySaveDelay != micros || w.job.cancelled.Load() {
+			return
+		}
+	}
+}
+
+// finish completes the file and puts it in place, unless the save was cancelled meanwhile.
+func (w *fileWriter) finish(path string, cancelled func() bool) error {
+	if err := w.flush(); err != nil {
+		return err
+	}
+	if err := w.out.End(); err != nil {
+		return err
+	}
+	if err := w.file.Sync(); err != nil {
+		return fmt.Errorf("fsync %s: %w", w.name, err)
+	}
+	err := w.file.Close()
+	w.file = nil
+	if err != nil {
+		return fmt.Errorf("close %s: %w", w.name, err)
+	}
+	files := w.store.o.Files
+	w.store.mu.Lock() // a save that is told to end must not replace the file any more
+	defer w.store.mu.Unlock()
+	if cancelled() {
+		return keyspace.ErrCancelled
+	}
+	if err := files.Rename(w.name, path); err != nil {
+		return fmt.Errorf("Error moving temp DB file %s on the final destination %s (in server root dir %s): %w", w.name, path, w.cfg.Dir, err)
+	}
+	if err := files.SyncDir(w.cfg.Dir); err != nil {
+		return fmt.Errorf("fsync directory %s: %w", w.cfg.Dir, err)
+	}
+	return nil
+}
+
+// abandon removes the temporary file.
+func (w *fileWriter) abandon() {
+	if w.file != nil {
+		_ = w.file.Close()
+	}
+	_ = w.store.o.Files.Remove(w.name)
+}
+
+// openError is the failure to open a temporary file.
+type openError struct {
+	name string
+	err  error
+}
+
+func (e *openError) Error() string {
+	return fmt.Sprintf("Failed opening the temp RDB file %s (in server root dir %s) for saving: %s", filepath.Base(e.name), filepath.Dir(e.name), systemText(e.err))
+}
+
+func (e *openError) Unwrap() error { return e.err }
+
+// saveText is what the log says of a save that failed.
+func saveText(err error) string {
+	if _, ok := err.(*openError); ok {
+		return err.Error()
+	}
+	return "Write error saving DB on disk: " + err.Error()
+}
+
+// systemText is the system's text for an error, without the path that Go puts before it.
+func systemText(err error) string {
+	for {
+		switch e := err.(type) {
+		case syscall.Errno:
+			return e.Error()
+		case interface{ Unwrap() error }:
+			err = e.Unwrap()
+		default:
+			return err.Error()
+		}
+	}
+}
+
+var tempPattern = regexp.MustCompile(`^temp-(?:bg-)?(\d+)\.rdb$`)
+
+// CleanTemp removes temporary files of saves that were cut short by the end of their process.
+func (p *Store) CleanTemp() {
+	dir := p.o.Config.Current().Dir
+	entries, err := p.o.Files.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		m := tempPattern.FindStringSubmatch(e.Name())
+		if m == nil {
+			continue
+		}
+		if pid, _ := strconv.Atoi(m[1]); pid != p.o.Pid && alive(pid) {
+			continue
+		}
+		if err := p.o.Files.Remove(filepath.Join(dir, e.Name())); err == nil {
+			p.o.Log.Notice("Removed the temporary file %s of a save that did not end", e.Name())
+		}
+	}
+}
+
+func alive(pid int) bool { return syscall.Kill(pid, 0) != syscall.ESRCH }
