@@ -6,6 +6,8 @@
 // the sentences are Tarn's. A handler must reach the table through its Call, never through a
 // package variable: rows name handlers, and Go refuses the circle.
 
+// Package command holds the table of commands and their handlers: what a client may ask, and how it
+// is answered.
 package command
 
 import "math/bits"
