@@ -162,6 +162,26 @@ func TestChanceIsSeeded(t *testing.T) {
 	}
 }
 
+// TestTheOracleComesFromTheHarness: where a program of Redis's is missing, the harness skips the
+// test at home and fails it in CI. A test that looks for the program itself forgets the second.
+func TestTheOracleComesFromTheHarness(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.dir == "test/harness" {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || !isSelector(call.Fun, "exec", "LookPath") && !isSelector(call.Fun, "exec", "Command") {
+				return true
+			}
+			if name, ok := call.Args[0].(*ast.BasicLit); ok && strings.HasPrefix(name.Value, `"redis-`) {
+				t.Errorf("%s: %s is found by harness.LookPath or harness.Oracle, which do not skip in CI", at(call.Pos()), name.Value)
+			}
+			return true
+		})
+	}
+}
+
 var recovers = exceptions{}
 
 func TestNothingRecovers(t *testing.T) {

@@ -1,0 +1,126 @@
+# Builds, runs and checks Tarn. Needs Go and, on Debian, nothing else: make test installs by apt what
+# it misses (a C compiler for the race detector, redis-server as the oracle) and says so.
+#
+#   make          the binary, bin/tarn          make race      tests under the race detector
+#   make run      build and serve on port 6379  make oracle    transcripts against redis-server
+#   make test     everything that CI checks     make fuzz T=5m every fuzz target for T
+#   make tidy     plan, style, documents        make crash     kill -9 a real process, restart, compare
+#   make lint     vet, gofmt, staticcheck       make generate  documents and tarn.conf made from tables
+#   make check    the quick half of make test   make bench     every benchmark
+
+SHELL := /bin/sh
+GO ?= go
+ARGS ?=
+T ?= 5s
+BENCH ?= .
+PKG ?= ./...
+
+# CI shows each test by name, so that a skipped one is seen.
+VERBOSE := $(if $(CI),-v)
+# Rooms, and tests across rooms. The latter start processes, which go's test cache does not see.
+ROOMS = $$($(GO) list ./... | grep -v '^tarn/test/')
+ACROSS = $$($(GO) list ./test/... | grep -v -e '^tarn/test/crash' -e '^tarn/test/harness')
+# What Tarn is built for besides this machine: os/arch.
+TARGETS = linux/amd64 linux/arm64 darwin/arm64 darwin/amd64
+
+.PHONY: build run test check deps fmt lint vet staticcheck cross tidy unit race invariants release oracle \
+	fuzz crash generate generated bench bench-once clean
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/tarn ./cmd/tarn
+	@ln -sf tarn bin/redis-server
+
+run: build
+	./bin/tarn server $(ARGS)
+
+# Everything, cheapest first: a mistake should be told early.
+test: deps build lint tidy cross race invariants release fuzz bench-once crash
+
+check: deps lint tidy release
+
+# deps installs what the tests need and this machine lacks.
+deps:
+	@need=; \
+	command -v gcc >/dev/null || need="$$need gcc libc6-dev"; \
+	command -v redis-server >/dev/null || need="$$need redis-server"; \
+	command -v redis-cli >/dev/null || need="$$need redis-tools"; \
+	if [ -z "$$need" ]; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then \
+		echo "make: missing here:$$need; there is no apt-get, so tests that need them are skipped"; exit 0; \
+	fi; \
+	root=; if [ "$$(id -u)" != 0 ]; then root=sudo; fi; \
+	echo "make: installing by apt, for the tests:$$need"; \
+	$$root apt-get update -q && $$root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$need
+
+lint: fmt vet staticcheck
+
+fmt:
+	@files=$$(gofmt -l .); \
+	if [ -n "$$files" ]; then echo "not formatted by gofmt:"; echo "$$files"; exit 1; fi
+
+vet:
+	$(GO) vet $(PKG)
+	$(GO) vet -tags invariants $(PKG)
+
+staticcheck:
+	$(GO) tool staticcheck $(PKG)
+	$(GO) tool staticcheck -tags invariants $(PKG)
+
+# cross builds and vets Tarn for every target, tests included.
+cross:
+	@for target in $(TARGETS); do \
+		echo "cross: $$target"; \
+		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build ./... || exit 1; \
+		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) vet ./... || exit 1; \
+	done
+
+tidy:
+	$(GO) test $(VERBOSE) -count=1 ./internal/tidy
+
+unit:
+	$(GO) test $(VERBOSE) $(ROOMS)
+
+race:
+	$(GO) test $(VERBOSE) -race $(ROOMS)
+	$(GO) test $(VERBOSE) -race -count=1 $(ACROSS)
+
+invariants:
+	$(GO) test $(VERBOSE) -tags invariants $(ROOMS)
+	$(GO) test $(VERBOSE) -tags invariants -count=1 $(ACROSS)
+
+# release runs once without the tag, since the tag must not hide a mistake.
+release: unit
+	$(GO) test $(VERBOSE) -count=1 $(ACROSS)
+
+oracle: deps
+	$(GO) test $(VERBOSE) -count=1 ./test/transcripts
+
+# fuzz finds the targets itself and gives each T. What breaks one is saved under its testdata/fuzz.
+fuzz:
+	@mkdir -p bin
+	@$(GO) test -list '^Fuzz' ./... > bin/fuzz-targets || { cat bin/fuzz-targets; exit 1; }; \
+	awk '/^Fuzz/ { names[++n] = $$1 } /^ok/ { for (i = 1; i <= n; i++) print $$2, names[i]; n = 0 }' bin/fuzz-targets | \
+	while read -r package target; do \
+		echo "fuzz: $$package $$target for $(T)"; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(T) "$$package" || exit 1; \
+	done
+
+crash: build
+	@if [ -d test/crash ]; then $(GO) test $(VERBOSE) -count=1 ./test/crash/...; fi
+
+generate:
+	$(GO) generate ./...
+
+# generated fails when what is generated is not what the tables say. It compares with the commit.
+generated: generate
+	@git diff --exit-code -- docs tarn.conf || { echo "make generate changes files: commit them"; exit 1; }
+
+bench:
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
+
+# bench-once runs each benchmark one time, so that none rots.
+bench-once:
+	$(GO) test -run '^$$' -bench . -benchtime 1x $(PKG)
+
+clean:
+	rm -rf bin
