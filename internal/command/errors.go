@@ -1,0 +1,38 @@
+// Errors: the texts that clients see, by subject. Those of the gates before a handler are the
+// dispatcher's, those about keys and their values keyspace's, those about floats resp's.
+
+package command
+
+import "tarn/internal/resp"
+
+// Of any command.
+const (
+	ErrSyntax resp.Error = "ERR syntax error"
+)
+
+// Of strings.
+const (
+	ErrOverflow          resp.Error = "ERR increment or decrement would overflow"
+	ErrDecrementOverflow resp.Error = "ERR decrement would overflow"
+	ErrOffset            resp.Error = "ERR offset is out of range"
+	ErrStringTooLong     resp.Error = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
+)
+
+// Of LCS.
+const (
+	ErrLCSType     resp.Error = "ERR The specified keys must contain string values"
+	ErrLCSBoth     resp.Error = "ERR If you want both the length and indexes, please just use IDX."
+	ErrLCSTooLong  resp.Error = "ERR String too long for LCS"
+	ErrLCSTooLarge resp.Error = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
+)
+
+// Of bitmaps and bit fields.
+const (
+	ErrBit          resp.Error = "ERR bit is not an integer or out of range"
+	ErrBitArgument  resp.Error = "ERR The bit argument must be 1 or 0."
+	ErrBitOffset    resp.Error = "ERR bit offset is not an integer or out of range"
+	ErrBitOpNot     resp.Error = "ERR BITOP NOT must be called with a single source key."
+	ErrFieldType    resp.Error = "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is."
+	ErrOverflowType resp.Error = "ERR Invalid OVERFLOW type specified"
+	ErrFieldWrite   resp.Error = "ERR BITFIELD_RO only supports the GET subcommand"
+)
