@@ -269,8 +269,9 @@ func (t *DeadlineTree[W]) tightenRoot() {
 	}
 }
 
-// joinLeaves drops child at of b if it is empty, or joins it with a neighbour if both fit well in
-// one leaf. It reports whether b lost a child.
+// joinLeaves drops child at of b if it is empty, joins it with a neighbour if both fit well in one
+// leaf, or shares it out to both neighbours if the three fit well in two. It reports whether b lost a
+// child.
 func (t *DeadlineTree[W]) joinLeaves(b *branches, at int) bool {
 	if b.counts[at] == 0 {
 		t.freeNode(b.children[at], nodeSize)
@@ -282,6 +283,11 @@ func (t *DeadlineTree[W]) joinLeaves(b *branches, at int) bool {
 	case at > 0 && b.counts[at-1]+b.counts[at] <= joinLeaf:
 		left = at - 1
 	case at+1 < int(b.count) && b.counts[at]+b.counts[at+1] <= joinLeaf:
+	case at > 0 && at+1 < int(b.count) && b.counts[at-1]+b.counts[at]+b.counts[at+1] <= 2*joinLeaf:
+		// The left one gets half of all three, which is more than it has and less than it would
+		// have with all of this one: else two of them would fit in one leaf.
+		half := (b.counts[at-1] + b.counts[at] + b.counts[at+1]) / 2
+		t.moveLeft(b, at, int(half-b.counts[at-1]))
 	default:
 		return false
 	}

@@ -395,6 +395,23 @@ func TestRandom(t *testing.T) {
 	f.empty()
 }
 
+// TestRandomInLongChain shows that no entry of a chain is out of reach.
+func TestRandomInLongChain(t *testing.T) {
+	f := newFixture(t, 0, 0)
+	const keys = 5 * fairChain
+	for i := range keys {
+		f.toggle(i, keyOf(uint64(i)))
+	}
+	random, drawn := rand.New(rand.NewPCG(1, 2)), map[mem.Ref]bool{}
+	for range keys * 30 {
+		drawn[f.table.Random(random)] = true
+	}
+	if len(drawn) != keys {
+		t.Errorf("drew %d different entries of %d", len(drawn), keys)
+	}
+	f.empty()
+}
+
 // TestNoGoAllocation shows that look-ups, and changes that do not extend the directory, leave Go's
 // heap alone.
 func TestNoGoAllocation(t *testing.T) {

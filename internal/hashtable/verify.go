@@ -46,6 +46,9 @@ func (t *Table[K]) verifyStorage() error {
 	if !whole && t.capacity&(t.capacity-1) != 0 || whole && t.capacity%segmentBuckets != 0 {
 		return fmt.Errorf("hashtable: room for %d buckets", t.capacity)
 	}
+	if used := int(t.capacity / segmentBuckets); len(t.segments) > max(minDirectory, 4*used) {
+		return fmt.Errorf("hashtable: directory of %d for %d segments", len(t.segments), used)
+	}
 	for i := range t.segments {
 		r := mem.Ref(t.segments[i].Load())
 		if used := uint32(i)*segmentBuckets < t.capacity; used != (r != 0) {
