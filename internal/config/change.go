@@ -6,6 +6,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -156,28 +157,19 @@ func isFolder(files vfs.FS, path string) error {
 	return nil
 }
 
-// systemError returns what the system said, without the path, in the words of C's strerror.
+// systemError returns what the system said, without operation and path, in the words of C's
+// strerror.
 func systemError(err error) error {
-	for {
-		inner, ok := err.(interface{ Unwrap() error })
-		if !ok {
-			break
-		}
-		next := inner.Unwrap()
-		if next == nil {
-			break
-		}
-		err = next
+	var code syscall.Errno
+	switch {
+	case errors.As(err, &code):
+	case errors.Is(err, fs.ErrNotExist):
+		code = syscall.ENOENT
+	case errors.Is(err, fs.ErrPermission):
+		code = syscall.EACCES
+	default:
+		return reason(err.Error())
 	}
-	switch err {
-	case fs.ErrNotExist:
-		err = syscall.ENOENT
-	case fs.ErrPermission:
-		err = syscall.EACCES
-	}
-	text := err.Error()
-	if text == "" {
-		return reason("unknown error")
-	}
+	text := code.Error()
 	return reason(strings.ToUpper(text[:1]) + text[1:])
 }
