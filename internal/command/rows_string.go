@@ -9,30 +9,35 @@ var stringRows = []Spec{
 		Cost: "O(1); O(1) on average too when the string must grow", Summary: "Appends to the string at a key.",
 		Keys: []KeySpec{{Flags: RW | Insert, At: 1}},
 		Args: "key@0 value",
+		Run:  appendString,
 	},
 	{
 		Name: "decr", Arity: 2, Flags: Write | DenyOOM | Fast, Categories: CatString, Since: "1.0.0",
 		Cost: "O(1)", Summary: "Takes one from the integer value of a key.",
 		Keys: []KeySpec{{Flags: RW | Access | Update, At: 1}},
 		Args: "key@0",
+		Run:  decr,
 	},
 	{
 		Name: "decrby", Arity: 3, Flags: Write | DenyOOM | Fast, Categories: CatString, Since: "1.0.0",
 		Cost: "O(1)", Summary: "Takes a number from the integer value of a key.",
 		Keys: []KeySpec{{Flags: RW | Access | Update, At: 1}},
 		Args: "key@0 decrement:int",
+		Run:  decrBy,
 	},
 	{
 		Name: "get", Arity: 2, Flags: ReadOnly | Fast, Categories: CatString, Since: "1.0.0",
 		Cost: "O(1)", Summary: "Reads the string at a key.",
 		Keys: []KeySpec{{Flags: RO | Access, At: 1}},
 		Args: "key@0",
+		Run:  get,
 	},
 	{
 		Name: "getdel", Arity: 2, Flags: Write | Fast, Categories: CatString, Since: "6.2.0",
 		Cost: "O(1)", Summary: "Reads the string at a key and deletes the key.",
 		Keys: []KeySpec{{Flags: RW | Access | Delete, At: 1}},
 		Args: "key@0",
+		Run:  getDel,
 	},
 	{
 		Name: "getex", Arity: -2, Flags: Write | Fast, Categories: CatString, Since: "6.2.0",
@@ -40,6 +45,7 @@ var stringRows = []Spec{
 		Keys: []KeySpec{{Flags: RW | Access | Update, At: 1, Note: "Updates the deadline."}},
 		Args: "key@0 [expiration(EX=seconds:int|PX=milliseconds:int|EXAT=unix-time-seconds:time|" +
 			"PXAT=unix-time-milliseconds:time|PERSIST)]",
+		Run: getEx,
 	},
 	{
 		Name: "getrange", Arity: 4, Flags: ReadOnly, Categories: CatString, Since: "2.4.0",
@@ -47,6 +53,7 @@ var stringRows = []Spec{
 		Summary: "Reads part of the string at a key.",
 		Keys:    []KeySpec{{Flags: RO | Access, At: 1}},
 		Args:    "key@0 start:int end:int",
+		Run:     getRange,
 	},
 	{
 		Name: "getset", Arity: 3, Flags: Write | DenyOOM | Fast, Categories: CatString, Since: "1.0.0",
@@ -54,24 +61,28 @@ var stringRows = []Spec{
 		Keys:            []KeySpec{{Flags: RW | Access | Update, At: 1}},
 		DeprecatedSince: "6.2.0", ReplacedBy: "`SET` with the `!GET` argument",
 		Args: "key@0 value",
+		Run:  getSet,
 	},
 	{
 		Name: "incr", Arity: 2, Flags: Write | DenyOOM | Fast, Categories: CatString, Since: "1.0.0",
 		Cost: "O(1)", Summary: "Adds one to the integer value of a key.",
 		Keys: []KeySpec{{Flags: RW | Access | Update, At: 1}},
 		Args: "key@0",
+		Run:  incr,
 	},
 	{
 		Name: "incrby", Arity: 3, Flags: Write | DenyOOM | Fast, Categories: CatString, Since: "1.0.0",
 		Cost: "O(1)", Summary: "Adds a number to the integer value of a key.",
 		Keys: []KeySpec{{Flags: RW | Access | Update, At: 1}},
 		Args: "key@0 increment:int",
+		Run:  incrBy,
 	},
 	{
 		Name: "incrbyfloat", Arity: 3, Flags: Write | DenyOOM | Fast, Categories: CatString, Since: "2.6.0",
 		Cost: "O(1)", Summary: "Adds a floating-point number to the value of a key.",
 		Keys: []KeySpec{{Flags: RW | Access | Update, At: 1}},
 		Args: "key@0 increment:double",
+		Run:  incrByFloat,
 	},
 	{
 		Name: "lcs", Arity: -3, Flags: ReadOnly, Categories: CatString, Since: "7.0.0",
@@ -86,6 +97,7 @@ var stringRows = []Spec{
 		Keys: []KeySpec{{Flags: RO | Access, At: 1, Last: -1}},
 		Tips: []string{"request_policy:multi_shard"},
 		Args: "key@0...",
+		Run:  mget,
 	},
 	{
 		Name: "mset", Arity: -3, Flags: Write | DenyOOM, Categories: CatString, Since: "1.0.1",
@@ -93,6 +105,7 @@ var stringRows = []Spec{
 		Keys: []KeySpec{{Flags: OW | Update, At: 1, Last: -1, Step: 2}},
 		Tips: []string{"request_policy:multi_shard", "response_policy:all_succeeded"},
 		Args: "key_value{key@0 value}...",
+		Run:  mset,
 	},
 	{
 		Name: "msetnx", Arity: -3, Flags: Write | DenyOOM, Categories: CatString, Since: "1.0.1",
@@ -101,12 +114,14 @@ var stringRows = []Spec{
 		Keys:    []KeySpec{{Flags: OW | Insert, At: 1, Last: -1, Step: 2}},
 		Tips:    []string{"request_policy:multi_shard", "response_policy:agg_min"},
 		Args:    "key_value{key@0 value}...",
+		Run:     msetnx,
 	},
 	{
 		Name: "psetex", Arity: 4, Flags: Write | DenyOOM, Categories: CatString, Since: "2.6.0",
 		Cost: "O(1)", Summary: "Writes the string at a key with a time to live in milliseconds.",
 		Keys: []KeySpec{{Flags: OW | Update, At: 1}},
 		Args: "key@0 milliseconds:int value",
+		Run:  psetex,
 	},
 	{
 		Name: "set", Arity: -3, Flags: Write | DenyOOM, Categories: CatString, Since: "1.0.0",
@@ -122,18 +137,21 @@ var stringRows = []Spec{
 		Args: "key@0 value [condition(NX|XX)#2.6.12] [GET#6.2.0] [expiration(EX=seconds:int#2.6.12|" +
 			"PX=milliseconds:int#2.6.12|EXAT=unix-time-seconds:time#6.2.0|" +
 			"PXAT=unix-time-milliseconds:time#6.2.0|KEEPTTL#6.0.0)]",
+		Run: set,
 	},
 	{
 		Name: "setex", Arity: 4, Flags: Write | DenyOOM, Categories: CatString, Since: "2.0.0",
 		Cost: "O(1)", Summary: "Writes the string at a key with a time to live in seconds.",
 		Keys: []KeySpec{{Flags: OW | Update, At: 1}},
 		Args: "key@0 seconds:int value",
+		Run:  setex,
 	},
 	{
 		Name: "setnx", Arity: 3, Flags: Write | DenyOOM | Fast, Categories: CatString, Since: "1.0.0",
 		Cost: "O(1)", Summary: "Writes the string at a key unless the key exists.",
 		Keys: []KeySpec{{Flags: OW | Insert, At: 1}},
 		Args: "key@0 value",
+		Run:  setnx,
 	},
 	{
 		Name: "setrange", Arity: 4, Flags: Write | DenyOOM, Categories: CatString, Since: "2.2.0",
@@ -141,12 +159,14 @@ var stringRows = []Spec{
 		Summary: "Overwrites part of the string at a key.",
 		Keys:    []KeySpec{{Flags: RW | Update, At: 1}},
 		Args:    "key@0 offset:int value",
+		Run:     setRange,
 	},
 	{
 		Name: "strlen", Arity: 2, Flags: ReadOnly | Fast, Categories: CatString, Since: "2.2.0",
 		Cost: "O(1)", Summary: "Tells the length of the string at a key.",
 		Keys: []KeySpec{{Flags: RO, At: 1}},
 		Args: "key@0",
+		Run:  strlen,
 	},
 	{
 		Name: "substr", Arity: 4, Flags: ReadOnly, Categories: CatString, Since: "1.0.0",
@@ -155,5 +175,6 @@ var stringRows = []Spec{
 		Keys:            []KeySpec{{Flags: RO | Access, At: 1}},
 		DeprecatedSince: "2.0.0", ReplacedBy: "`GETRANGE`",
 		Args: "key@0 start:int end:int",
+		Run:  getRange,
 	},
 }
