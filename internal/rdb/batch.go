@@ -66,11 +66,11 @@ func (b *Batch) Each(fn func(*Record) error) error {
 		st.keyDone()
 		key, err := b.decodeKey(ev.key.in(b.entries))
 		if err != nil {
-			return at(rec.Offset, ev.describe()+": the key", nil, err)
+			return placed(rec.Offset, ev.describe()+": the key", nil, err)
 		}
 		rec.Key = key
 		if err = fn(rec); err != nil {
-			return at(rec.Offset, ev.describe(), key, err)
+			return placed(rec.Offset, ev.describe(), key, err)
 		}
 	}
 }

@@ -33,9 +33,9 @@ var readers = []struct {
 	name string
 	o    Options
 }{
-	{"one buffer", Options{}},
+	{"one buffer", Options{BufferBytes: 4096}},
 	{"small buffers", Options{BufferBytes: 64}},
-	{"no checksum", Options{SkipChecksum: true}},
+	{"no checksum", Options{BufferBytes: 4096, SkipChecksum: true}},
 	{"large", Options{BufferBytes: 64, Large: drain}},
 }
 
@@ -367,6 +367,23 @@ func FuzzScan(f *testing.F) {
 				}
 				checkEntries(t, "written and read again", again, got)
 			}
+		}
+	})
+}
+
+func FuzzParseDump(f *testing.F) {
+	enc := &Encoder{Compress: true}
+	for _, e := range smallEntries {
+		f.Add(enc.AppendDump(nil, []byte(e.Value)))
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		got, err := restore(payload, false)
+		if err != nil {
+			return
+		}
+		again, err := restore(enc.AppendDump(nil, []byte(got)), true)
+		if err != nil || again != got {
+			t.Fatalf("%q dumped and restored is %q, %v", got, again, err)
 		}
 	})
 }

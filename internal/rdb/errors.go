@@ -53,9 +53,9 @@ func shownKey(key []byte) []byte {
 	return append([]byte{}, key[:min(len(key), keyShownBytes)]...)
 }
 
-// at returns err with its place, unless it already has one.
-func at(offset int64, what string, key []byte, err error) error {
-	if _, placed := err.(*Error); placed {
+// placed returns err with its place, unless it already has one.
+func placed(offset int64, what string, key []byte, err error) error {
+	if _, has := err.(*Error); has {
 		return err
 	}
 	e := &Error{Offset: offset, What: what, Err: err}

@@ -148,7 +148,7 @@ func (s *splitter) large() error {
 		Value: Value{Type: ev.typ}, Offset: s.offset + int64(ev.at),
 	}
 	if err != nil {
-		return at(rec.Offset, ev.describe()+": the key", nil, err)
+		return placed(rec.Offset, ev.describe()+": the key", nil, err)
 	}
 	span, _ := readString(s.batch.buf[:s.end], ev.value)
 	invariant.Check(span.start != 0, "a value known to be large has its lengths in the window")
@@ -162,7 +162,7 @@ func (s *splitter) large() error {
 	v := &LargeValue{s: s, form: span.form, length: span.number, left: span.end - span.start}
 	if v.form == lzfForm {
 		if v.length == 0 {
-			return at(rec.Offset, what, rec.Key, ErrCorrupt)
+			return placed(rec.Offset, what, rec.Key, ErrCorrupt)
 		}
 		v.window = make([]byte, largeWindowBytes)
 	}
@@ -170,7 +170,7 @@ func (s *splitter) large() error {
 		err = v.discard()
 	}
 	if err != nil {
-		return at(rec.Offset, what, rec.Key, err)
+		return placed(rec.Offset, what, rec.Key, err)
 	}
 	s.result.Records++
 	s.state.keyDone()

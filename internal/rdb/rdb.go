@@ -14,23 +14,26 @@ package rdb
 
 import "fmt"
 
-// Versions of the format. Every version from 1 to newestRead is read, and Valkey 9's.
+// Versions of the format. Every version from 1 to NewestVersion is read, and Valkey 9's.
 const (
-	// OldestVersion is the oldest version that WriteVersion lets a file claim.
+	// OldestVersion is the oldest version that a file of ours may claim (CheckVersion).
 	OldestVersion = 9
 	// DefaultVersion is the version of Redis 7.0, and can hold everything that Redis 7.0 can.
 	DefaultVersion = 10
-	// NewestVersion is the newest version that a file may claim: that of Redis 7.4.
+	// NewestVersion is the newest version that a file of ours may claim: that of Redis 7.4.
 	NewestVersion = 12
 
-	valkeyVersion      = 80 // Valkey 9.0; Valkey keeps away from 12 to 79.
-	checksumSince      = 5  // files of older versions end at the EOF opcode
-	redisMagic         = "REDIS"
-	valkeyMagic        = "VALKEY"
-	headerBytes        = 9
-	checksumBytes      = 8
-	dumpFooterBytes    = 2 + checksumBytes
-	firstVersionUnread = NewestVersion + 1
+	valkeyVersion = 80 // of Valkey 9.0, which keeps away from 12 to 79
+	checksumSince = 5  // files of older versions end at the EOF opcode
+)
+
+// The frame of a file, and of a DUMP payload.
+const (
+	redisMagic      = "REDIS"
+	valkeyMagic     = "VALKEY"
+	headerBytes     = 9
+	checksumBytes   = 8
+	dumpFooterBytes = 2 + checksumBytes
 )
 
 // None stands for "no deadline" in Record.ExpireMs, and for "not given" in Record.Idle and
@@ -120,7 +123,7 @@ func VersionFor(objectTypes ...byte) int {
 
 // readable tells whether files and payloads of this version are understood.
 func readable(version int) bool {
-	return version >= 1 && version < firstVersionUnread || version == valkeyVersion
+	return version >= 1 && version <= NewestVersion || version == valkeyVersion
 }
 
 // parseHeader returns the version named by the first headerBytes of a file.

@@ -177,8 +177,8 @@ func TestRoundTrip(t *testing.T) {
 					"halves": iotest.HalfReader(bytes.NewReader(file)), "data with EOF": iotest.DataErrReader(bytes.NewReader(file)),
 				} {
 					context := fmt.Sprintf("seed %d, compress %t, %+v, large %t, source %s", seed, compress, o, withLarge, name)
-					if name == "bytes" && o.BufferBytes == 0 {
-						o.BufferBytes = 4096
+					if name == "bytes" && o.BufferBytes != 700 {
+						continue // slow, and nothing new
 					}
 					got, result := scanAll(t, context, source, o, withLarge)
 					checkEntries(t, context, sorted(got), sorted(entries))

@@ -126,7 +126,7 @@ func (s *splitter) run() error {
 			}
 		case done:
 			if err := s.event(); err != nil {
-				return at(s.offset+int64(s.ev.at), fmt.Sprintf("opcode %d", s.batch.buf[s.ev.at]), nil, err)
+				return placed(s.offset+int64(s.ev.at), fmt.Sprintf("opcode %d", s.batch.buf[s.ev.at]), nil, err)
 			}
 			s.pos = s.ev.end
 			if s.ev.kind == eofEvent {
