@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"syscall"
 )
 
 // OS is the operating system's file system.
@@ -59,7 +60,11 @@ func (OS) SyncDir(name string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(dir.Sync(), dir.Close())
+	err = dir.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
+		err = nil // a file system that keeps names safe by itself, or cannot: nothing is left to do
+	}
+	return errors.Join(err, dir.Close())
 }
 
 // Sync flushes the data and what is needed to read it back.

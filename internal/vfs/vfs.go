@@ -89,9 +89,17 @@ func ReadFile(fsys FS, name string) ([]byte, error) {
 
 // WriteFile makes name hold data, durably and in one step: whatever happens, the file is then as
 // it was or as it should be. The folder dir must be the one that name is in; temp is a name in it
-// that serves meanwhile.
+// that serves meanwhile. A file that was there keeps its permissions, a new one has 0644.
 func WriteFile(fsys FS, name, temp, dir string, data []byte) error {
-	err := writeSynced(fsys, temp, data)
+	perm := fs.FileMode(0o644)
+	info, err := fsys.Stat(name)
+	switch {
+	case err == nil:
+		perm = info.Mode().Perm()
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	err = writeSynced(fsys, temp, perm, data)
 	if err == nil {
 		err = fsys.Rename(temp, name)
 	}
@@ -104,8 +112,8 @@ func WriteFile(fsys FS, name, temp, dir string, data []byte) error {
 	return fsys.SyncDir(dir)
 }
 
-func writeSynced(fsys FS, name string, data []byte) error {
-	f, err := fsys.OpenFile(name, WriteOnly|New|Empty, 0o644)
+func writeSynced(fsys FS, name string, perm fs.FileMode, data []byte) error {
+	f, err := fsys.OpenFile(name, WriteOnly|New|Empty, perm)
 	if err != nil {
 		return err
 	}

@@ -237,6 +237,21 @@ func oldOrNew(t *testing.T, what string, fsys FS, before, after []byte) []byte {
 	return got
 }
 
+func TestWriteFileKeepsPermissions(t *testing.T) {
+	for name, d := range disks(t) {
+		file := path.Join(d.dir, "f")
+		for _, want := range []fs.FileMode{0o644, 0o600} {
+			if want == 0o600 {
+				wantErr(t, "Chmod", d.fs.Chmod(file, want), nil)
+			}
+			wantErr(t, "WriteFile", WriteFile(d.fs, file, file+".t", d.dir, []byte("x")), nil)
+			if info, err := d.fs.Stat(file); err != nil || info.Mode().Perm() != want {
+				t.Errorf("%s: Stat = %v, %v; want %v", name, info, err, want)
+			}
+		}
+	}
+}
+
 func TestWriteFileIsAllOrNothing(t *testing.T) {
 	before, after := bytes.Repeat([]byte("old "), 500), bytes.Repeat([]byte("new!"), 800)
 	write := func(fsys FS, data []byte) error { return WriteFile(fsys, "f", "temp", ".", data) }
