@@ -7,6 +7,7 @@
 package dispatch
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"tarn/internal/clock"
@@ -33,13 +34,19 @@ type Dispatcher struct {
 	pauseAll   atomic.Bool
 	reason     atomic.Pointer[resp.Error] // why writes are refused, in state Misconf
 
-	commands atomic.Int64 // total_commands_processed of workers that are gone
+	alone   *Worker      // runs with the world stopped; others are not inside then
+	own     *keyspace.Tx // for WithAll without a worker, under mu
+	mu      sync.Mutex   // guards workers and own
+	workers map[*Worker]struct{}
+	past    totals // of workers that are gone
 }
 
 // New returns the dispatcher of a server. env must be complete before the first command.
 func New(env *command.Env) *Dispatcher {
 	d := &Dispatcher{env: env}
 	d.locks = lockKinds(env.Table)
+	d.workers = map[*Worker]struct{}{}
+	d.own = env.Keyspace.NewTx()
 	env.Exec = d
 	return d
 }
@@ -66,6 +73,8 @@ type Worker struct {
 
 	stopped bool // the world, for a transaction
 
+	totals totals
+
 	ticks     int64 // when the last command ended
 	nowTicks  int64 // when the time was read
 	msTicks   int64 // ticks in a millisecond
@@ -88,12 +97,69 @@ func (d *Dispatcher) NewWorker() *Worker {
 	w.call = command.Call{Reply: &w.Writer, Tx: w.tx, Env: d.env, Runner: w}
 	w.args = make([][]byte, 0, 4*batchSize)
 	w.Turn()
+	d.mu.Lock()
+	d.workers[w] = struct{}{}
+	d.mu.Unlock()
 	return w
 }
 
 // Close ends the worker; its counters stay in the sums.
 func (w *Worker) Close() {
 	w.d.env.Keyspace.CloseTx(w.tx)
+	w.d.mu.Lock()
+	defer w.d.mu.Unlock()
+	delete(w.d.workers, w)
+	w.d.past.commands.Add(w.totals.commands.Load())
+	w.d.past.ticks.Add(w.totals.ticks.Load())
+}
+
+// totals count a worker's work.
+type totals struct{ commands, ticks info.Counter }
+
+// Commands returns how many commands have run since the start or the last ResetStats.
+func (d *Dispatcher) Commands() int64 {
+	return d.sum(func(t *totals) int64 { return t.commands.Load() })
+}
+
+// CommandMicros returns how many microseconds commands have taken.
+func (d *Dispatcher) CommandMicros() int64 {
+	return clock.TicksToMicros(d.sum(func(t *totals) int64 { return t.ticks.Load() }))
+}
+
+func (d *Dispatcher) sum(pick func(*totals) int64) int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := pick(&d.past)
+	for w := range d.workers {
+		n += pick(&w.totals)
+	}
+	return n
+}
+
+// ResetStats makes the totals begin anew. The world is stopped.
+func (d *Dispatcher) ResetStats() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.past = totals{}
+	for w := range d.workers {
+		w.totals = totals{}
+	}
+}
+
+// WithAll runs f with every shard locked: through the worker that has stopped the world, if that
+// is the caller's, since it may hold locks already.
+func (d *Dispatcher) WithAll(f func(*keyspace.Tx)) {
+	tx := d.own
+	if d.alone != nil {
+		tx = d.alone.tx
+	} else {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		tx.SetNow(d.env.Clock.Millis())
+	}
+	tx.LockAll()
+	f(tx)
+	tx.Unlock()
 }
 
 // Tx returns the worker's way into the keyspace, for its executor's own jobs.

@@ -116,6 +116,8 @@ func (w *Worker) finish(s *command.Session, spec *command.Spec, args [][]byte, e
 	spent := now - w.ticks
 	w.ticks = now
 	w.stats.Record(spec.Index, spent)
+	w.totals.commands.Add(1)
+	w.totals.ticks.Add(spent)
 	if err != nil {
 		w.stats.Failed(spec.Index)
 	}
@@ -176,7 +178,7 @@ func (w *Worker) lock(s *command.Session, r *request) bool {
 	case lockAll:
 		w.tx.LockAll()
 	case lockWorld:
-		w.d.World.Stop()
+		w.stopWorld()
 	case lockQueue:
 		return w.lockQueue(s)
 	}
@@ -187,12 +189,22 @@ func (w *Worker) unlock(spec *command.Spec) {
 	switch w.d.locks[spec.Index] {
 	case lockNone:
 	case lockWorld:
-		w.d.World.Resume()
+		w.resumeWorld()
 	case lockQueue:
 		w.unlockQueue()
 	default:
 		w.tx.Unlock()
 	}
+}
+
+func (w *Worker) stopWorld() {
+	w.d.World.Stop()
+	w.d.alone = w
+}
+
+func (w *Worker) resumeWorld() {
+	w.d.alone = nil
+	w.d.World.Resume()
 }
 
 // wantKeys marks the shards of a command's keys. A command whose keys cannot be told will fail in

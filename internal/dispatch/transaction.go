@@ -55,7 +55,7 @@ func (w *Worker) lockQueue(s *command.Session) bool {
 	}
 	w.stopped = kind == lockWorld
 	if w.stopped {
-		w.d.World.Stop()
+		w.stopWorld()
 	}
 	if kind >= lockAll {
 		w.tx.WantAll()
@@ -79,7 +79,7 @@ func (w *Worker) unlockQueue() {
 	w.tx.Unlock()
 	if w.stopped {
 		w.stopped = false
-		w.d.World.Resume()
+		w.resumeWorld()
 	}
 }
 

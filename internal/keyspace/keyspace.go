@@ -97,7 +97,7 @@ func New(o Options) (*Keyspace, error) {
 	}
 	for i := range ks.shards {
 		sh := &ks.shards[i]
-		heap, err := mem.NewHeap(mem.Options{})
+		heap, err := mem.NewHeap(mem.Options{Reserve: mem.Reserve(len(ks.shards))})
 		if err != nil {
 			return nil, fmt.Errorf("keyspace: shard %d: %w", i, err)
 		}

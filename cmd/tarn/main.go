@@ -1,0 +1,72 @@
+// Command tarn is the server, and the tools that look after it and after any Redis.
+//
+//	tarn server [file.conf] [--directive value ...]
+//
+// Called as redis-server, it is "tarn server".
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"tarn/internal/server"
+)
+
+const usage = `usage: tarn COMMAND
+
+commands:
+  server [FILE] [--directive value ...]   run the server
+  version                                 print the version
+`
+
+func main() { os.Exit(run(os.Args)) }
+
+// run executes the command that the arguments name and returns the exit code.
+func run(args []string) int {
+	if strings.HasPrefix(filepath.Base(args[0]), "redis-server") {
+		return runServer(args[1:])
+	}
+	if len(args) < 2 {
+		return say(os.Stderr, usage, 2)
+	}
+	switch args[1] {
+	case "server":
+		return runServer(args[2:])
+	case "version", "--version", "-v":
+		return say(os.Stdout, versionLine(), 0)
+	case "help", "--help", "-h":
+		return say(os.Stdout, usage, 0)
+	}
+	return say(os.Stderr, fmt.Sprintf("tarn: unknown command %q\n\n%s", args[1], usage), 2)
+}
+
+func say(w io.Writer, text string, code int) int {
+	_, _ = io.WriteString(w, text)
+	return code
+}
+
+func versionLine() string {
+	return fmt.Sprintf("tarn v=%s redis=%s\n", server.Version, server.RedisVersion)
+}
+
+// runServer runs the server, or answers the two options that a redis-server has instead.
+func runServer(args []string) int {
+	if len(args) == 1 {
+		switch args[0] {
+		case "-v", "--version":
+			return say(os.Stdout, versionLine(), 0)
+		case "-h", "--help":
+			return say(os.Stdout, serverUsage, 0)
+		}
+	}
+	return server.Run(args)
+}
+
+const serverUsage = `usage: tarn server [FILE] [--directive value ...]
+
+FILE is a configuration file in redis.conf's format; "-" reads standard input. Directives given
+after it win over the file's.
+`

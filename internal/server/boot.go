@@ -1,0 +1,300 @@
+// Boot: from arguments to a server that serves, in the order and with the words that programs which
+// start a redis-server wait for.
+
+package server
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"tarn/internal/command"
+	"tarn/internal/config"
+	"tarn/internal/vfs"
+)
+
+// Run reads the arguments that follow the program's name, boots, and serves. It returns the exit
+// code of a server that could not start; one that started ends the process itself.
+func Run(args []string) int {
+	dir, err := os.Getwd()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	table := command.NewTable()
+	store, startup, err := config.Load(args, config.Env{
+		Files: vfs.OS{}, Stdin: os.Stdin, Dir: dir, Product: "Redis " + RedisVersion,
+		Command: func(name string) bool { return table.Lookup([]byte(name)) != nil },
+	})
+	if err != nil {
+		return refuse(err)
+	}
+	s, err := New(store, vfs.OS{})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	for _, r := range startup.Renames {
+		if err := s.table.Rename(r.From, r.To); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	s.configFile = startup.File
+	if s.cfg().Daemonize && !inBackground() {
+		return daemonize()
+	}
+	return s.serve(startup)
+}
+
+// refuse says why the server does not start.
+func refuse(err error) int {
+	if _, ok := err.(*config.OpenError); ok {
+		newLog(time.Now).Warning("%s", err)
+	} else {
+		fmt.Fprint(os.Stderr, err.Error())
+	}
+	return 1
+}
+
+// serve boots and runs the server until the process ends.
+func (s *Server) serve(startup *config.Startup) int {
+	s.log.role = 'C'
+	s.log.Warning("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo")
+	s.log.Warning("Redis version=%s, bits=%d, commit=00000000, modified=0, pid=%d, just started", RedisVersion, strconv.IntSize, os.Getpid())
+	if startup.File == "" && !startup.Stdin && len(os.Args) < 2 {
+		s.log.Warning("Warning: no config file specified, using the default config. In order to specify a config file use %s /path/to/redis.conf", filepath.Base(os.Args[0]))
+	} else {
+		s.log.Warning("Configuration loaded")
+	}
+	s.log.role = 'M'
+	cfg := s.cfg()
+	if err := os.Chdir(cfg.Dir); err != nil {
+		s.log.Warning("Can't chdir to '%s': %s", cfg.Dir, err)
+		return 1
+	}
+	tuneRuntime(cfg)
+	s.setTitle(cfg)
+	if err := s.setOOMScore(cfg); err != nil {
+		s.log.Warning("%s", err)
+	}
+	s.raiseFileLimit()
+	s.watchSignals()
+	listeners, err := s.open()
+	if err != nil {
+		return 1
+	}
+	s.banner()
+	s.writePidFile()
+	s.log.Notice("Server initialized")
+	s.warnings()
+	s.registerInfo()
+	s.startupMemory = s.usedMemory()
+	if err := s.start(listeners); err != nil {
+		s.log.Warning("%s", err)
+		return 1
+	}
+	s.persist.CleanTemp()
+	if err := s.persist.Load(); err != nil {
+		s.log.Warning("%s", err)
+		s.log.Warning("Terminating server after rdb file reading failure.")
+		s.removeFiles()
+		os.Exit(1)
+	}
+	s.dispatcher.SetLoading(false)
+	s.ready()
+	select {}
+}
+
+// open opens the listeners of the settings.
+func (s *Server) open() ([]*listener, error) {
+	cfg := s.cfg()
+	list, err := s.listen(cfg)
+	if err != nil {
+		s.log.Warning("Failed listening on port %d (TCP), aborting.", cfg.Port)
+		return nil, err
+	}
+	if cfg.UnixSocket != "" {
+		l, err := listenUnix(cfg.UnixSocket, uint32(cfg.UnixSocketPerm), int(cfg.TCPBacklog))
+		if err != nil {
+			s.log.Warning("Failed opening Unix socket: bind: %s", bindError(err))
+			closeAll(list)
+			return nil, err
+		}
+		list = append(list, l)
+	}
+	if len(list) == 0 {
+		s.log.Warning("Configured to not listen anywhere, exiting.")
+		return nil, errNowhere
+	}
+	return list, nil
+}
+
+// start lets the server accept connections, which find it loading.
+func (s *Server) start(listeners []*listener) error {
+	s.dispatcher.SetLoading(true)
+	if err := s.network.start(s, listeners); err != nil {
+		return err
+	}
+	go s.cron()
+	go s.sweep(s.keyspace.NewTx())
+	go s.free(s.keyspace.NewTx())
+	return nil
+}
+
+func (s *Server) ready() {
+	cfg := s.cfg()
+	if cfg.Port > 0 {
+		s.log.Notice("Ready to accept connections tcp")
+	}
+	if cfg.UnixSocket != "" {
+		s.log.Notice("Ready to accept connections unix")
+		s.log.Notice("The server is now ready to accept connections at %s", cfg.UnixSocket)
+	}
+}
+
+// banner shows the port and pid; with always-show-logo, or on a terminal, as a picture.
+func (s *Server) banner() {
+	cfg := s.cfg()
+	s.log.Notice("Running mode=standalone, port=%d.", cfg.Port)
+	terminal := cfg.LogFile == "" && isTerminal(os.Stdout)
+	if !cfg.AlwaysShowLogo && !terminal {
+		return
+	}
+	s.log.Raw(fmt.Sprintf(logo, Version, RedisVersion, strconv.IntSize, cfg.Port, os.Getpid()))
+}
+
+const logo = `
+        .  ~        Tarn %s, as Redis %s (%d bit)
+     ~ ~~~~~ ~
+   ~~~~~~~~~~~~     Running in standalone mode
+  ~~~~~~~~~~~~~~    Port: %d
+   ~~~~~~~~~~~~     PID: %d
+     ~~~~~~~~
+
+`
+
+// warnings says once what of the settings has no effect, and what of the machine's is harmful.
+func (s *Server) warnings() {
+	for _, n := range s.store.Ineffective() {
+		s.log.Warning("WARNING: the directive %s has no effect: %s", n.Name, n.Why)
+	}
+}
+
+// raiseFileLimit makes room for maxclients and what the server itself opens, or lowers maxclients.
+func (s *Server) raiseFileLimit() {
+	const own = 32
+	want := uint64(s.cfg().MaxClients + own)
+	var lim syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim) != nil || lim.Cur >= want {
+		return
+	}
+	raised := lim
+	raised.Cur = want
+	raised.Max = max(lim.Max, want)
+	if syscall.Setrlimit(syscall.RLIMIT_NOFILE, &raised) == nil {
+		s.log.Notice("Increased maximum number of open files to %d (it was originally set to %d).", want, lim.Cur)
+		return
+	}
+	raised = syscall.Rlimit{Cur: min(lim.Max, want), Max: lim.Max}
+	_ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &raised)
+	if raised.Cur < want {
+		clients := int64(raised.Cur) - own
+		s.log.Warning("You requested maxclients of %d requiring at least %d max file descriptors.", s.cfg().MaxClients, want)
+		s.log.Warning("Current maximum open files is %d. maxclients has been reduced to %d to compensate for low ulimit. If you need higher maxclients increase 'ulimit -n'.", raised.Cur, clients)
+		s.store.Update(func(c *config.Config) { c.MaxClients = clients })
+	}
+}
+
+func (s *Server) changeMaxClients(old, c *config.Config) error {
+	if c.MaxClients > old.MaxClients {
+		s.raiseFileLimit()
+		if s.cfg().MaxClients < c.MaxClients {
+			return fmt.Errorf("The operating system is not able to handle the specified number of clients, try with %d", s.cfg().MaxClients)
+		}
+	}
+	return nil
+}
+
+// writePidFile writes the pid file, if one is asked for or the server is in the background.
+func (s *Server) writePidFile() {
+	path := s.cfg().PIDFile
+	if path == "" && inBackground() {
+		path = "/var/run/redis.pid"
+	}
+	if path == "" {
+		return
+	}
+	if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
+		s.log.Warning("Failed to write PID file: %s", err)
+		return
+	}
+	s.pidPath = path
+}
+
+// backgroundMark tells the process that daemonize starts that it is the one.
+const backgroundMark = "TARN_IN_BACKGROUND"
+
+func inBackground() bool { return os.Getenv(backgroundMark) != "" }
+
+// daemonize starts the server again in a session of its own, and leaves.
+func daemonize() int {
+	self, err := os.Executable()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	p, err := os.StartProcess(self, os.Args, &os.ProcAttr{
+		Env: append(os.Environ(), backgroundMark+"=1"), Files: []*os.File{null, null, null},
+		Sys: &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	_ = p.Release()
+	return 0
+}
+
+func newRunID() string {
+	var b [20]byte
+	_, _ = rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+var errNowhere = errors.New("configured to not listen anywhere")
+
+// tuneRuntime fits Go's runtime to a process whose data lies outside of its heap.
+func tuneRuntime(c *config.Config) {
+	debug.SetGCPercent(100)
+	// The loops, and one each for the saver and for everything else.
+	runtime.GOMAXPROCS(int(c.IOThreads) + 2)
+}
+
+// stack returns the stacks of all goroutines.
+func stack() string {
+	b := make([]byte, 1<<20)
+	return string(b[:runtime.Stack(b, true)])
+}
+
+// bindError is the system's text for a failed bind or listen.
+func bindError(err error) string { return strings.ToUpper(err.Error()[:1]) + err.Error()[1:] }
+
+func isTerminal(f *os.File) bool {
+	st, err := f.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0
+}

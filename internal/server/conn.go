@@ -1,0 +1,217 @@
+// Conn: one client's connection, from bytes read to bytes sent.
+//
+// An idle connection is this struct and nothing else: what is read goes into its executor's buffer
+// and replies gather in the worker's. Only what cannot be finished at once is kept here: the start
+// of a command that is not all there, commands that wait, replies the client does not read.
+
+package server
+
+import (
+	"tarn/internal/command"
+	"tarn/internal/config"
+	"tarn/internal/dispatch"
+	"tarn/internal/resp"
+)
+
+const (
+	// readSize is how much is read at once: more than a full pipeline of small commands.
+	readSize = 64 << 10
+
+	// keepSize is the least room given to input that must be kept.
+	keepSize = 16 << 10
+
+	// maxUnsent is how many bytes of replies a client may leave unread before its next commands
+	// wait, when no client-output-buffer-limit ends it sooner.
+	maxUnsent = 1 << 30
+)
+
+// conn is a client's connection. Its executor alone uses it, except while the world is stopped.
+type conn struct {
+	command.Session
+	parser resp.Parser
+	in     []byte // input that waits
+	out    []byte // replies that wait; nil when all is sent
+	sent   int    // bytes at the start of out that are sent
+	link   link   // to the socket and its executor
+
+	softSince  uint32 // Unix s since when out is over the soft limit, 0: is not
+	prev, next *conn  // in clients
+}
+
+// unsent returns the replies that wait.
+func (c *conn) unsent() []byte { return c.out[c.sent:] }
+
+// keep keeps input for later. data may lie in c.in.
+func (c *conn) keep(data []byte) {
+	switch {
+	case len(data) == 0:
+		c.in = nil
+	case len(c.in) > 0 && &data[len(data)-1] == &c.in[len(c.in)-1]:
+		if len(data) < len(c.in) {
+			c.in = c.in[:copy(c.in, data)]
+		}
+	default:
+		c.in = append(make([]byte, 0, max(keepSize, len(data))), data...)
+	}
+}
+
+// room makes space in c.in for more input: as much as the command under way is known to need, but
+// never more than twice what has arrived.
+func (c *conn) room() []byte {
+	if free := cap(c.in) - len(c.in); free < keepSize/4 {
+		size := max(2*len(c.in), 2*keepSize)
+		if want := c.parser.Want(); want > len(c.in) && want < size {
+			size = want + 2
+		}
+		size = max(size, len(c.in)+keepSize/4)
+		c.in = append(make([]byte, 0, size), c.in...)
+	}
+	return c.in[len(c.in):cap(c.in)]
+}
+
+// overLimit tells whether the replies that wait are over the limit of a class of clients. now is
+// Unix s.
+func (c *conn) overLimit(l *config.BufferLimit, now uint32) bool {
+	n := int64(len(c.out) - c.sent)
+	if l.HardBytes > 0 && n >= l.HardBytes {
+		return true
+	}
+	if l.SoftBytes <= 0 || n < l.SoftBytes {
+		c.softSince = 0
+		return false
+	}
+	if c.softSince == 0 {
+		c.softSince = now
+	}
+	return int64(now-c.softSince) > l.SoftSeconds
+}
+
+// hold keeps replies that could not be sent.
+func (c *conn) hold(b []byte) {
+	if c.sent > 0 {
+		c.out = c.out[:copy(c.out, c.out[c.sent:])]
+		c.sent = 0
+	}
+	c.out = append(c.out, b...)
+}
+
+// Buffers implements command.Conn.
+func (c *conn) Buffers() command.Buffers {
+	b := command.Buffers{
+		Query: len(c.in), QueryFree: cap(c.in) - len(c.in),
+		Readable: c.State&command.Parked == 0, Writable: len(c.out) > 0,
+	}
+	if len(c.out) > 0 {
+		b.Output, b.OutputChunks = len(c.out)-c.sent, 1
+	}
+	b.Total = connSize + cap(c.in) + cap(c.out)
+	if c.More != nil {
+		b.Total += int(c.More.QueueBytes) + moreSize
+	}
+	return b
+}
+
+// Sizes of a connection's structs, for CLIENT LIST.
+const (
+	connSize = 224
+	moreSize = 144
+)
+
+// executor is what runs a connection's commands: a loop, or a goroutine of its own.
+type executor struct {
+	srv    *Server
+	worker *dispatch.Worker
+	buf    []byte // what is read goes here first
+}
+
+// advance feeds a connection's input to the worker until it is used up, or must wait, or the
+// connection is to be closed (false). data may lie in c.in.
+func (x *executor) advance(c *conn, data []byte) bool {
+	c.Active = x.srv.unixSeconds()
+	for {
+		used, verdict := x.worker.Feed(&c.Session, &c.parser, data)
+		data = data[used:]
+		alive := x.send(c)
+		switch {
+		case !alive || c.State&command.Killed != 0:
+			return false
+		case verdict == dispatch.Close:
+			c.in = nil
+			if len(c.out) == 0 {
+				return false
+			}
+			c.link.closing()
+			return true
+		case verdict == dispatch.Parked:
+			c.keep(data)
+			c.State |= command.Parked
+			c.link.park()
+			return true
+		case verdict == dispatch.Full:
+			if len(c.unsent()) > maxUnsent {
+				c.keep(data)
+				c.link.choke()
+				return true
+			}
+			continue
+		}
+		c.keep(data)
+		if limit := x.srv.cfg().ClientQueryBufferLimit; int64(len(c.in)) > limit {
+			x.srv.stats.queryLimit.Add(1)
+			x.srv.log.Warning("Closing client that reached max query buffer length: %s", x.srv.describe(c))
+			return false
+		}
+		return true
+	}
+}
+
+// send writes the worker's replies to the connection and keeps what the socket does not take. It
+// reports false when the connection is broken or over its limit.
+func (x *executor) send(c *conn) bool {
+	w := &x.worker.Writer
+	b := w.Buffer()
+	defer x.resetWriter(b)
+	if len(b) == 0 {
+		return true
+	}
+	rest := b
+	if len(c.out) == 0 {
+		n, err := c.link.write(b)
+		if err != nil {
+			return false
+		}
+		x.srv.stats.netOut.Add(int64(n))
+		if rest = b[n:]; len(rest) == 0 {
+			return true
+		}
+		c.link.wantWrite(true)
+	}
+	c.hold(rest)
+	return !x.srv.overOutputLimit(c)
+}
+
+// maxWriterBuffer is how large a worker's reply buffer may stay.
+const maxWriterBuffer = 1 << 20
+
+func (x *executor) resetWriter(b []byte) {
+	if cap(b) > maxWriterBuffer {
+		b = make([]byte, 0, readSize)
+	}
+	x.worker.Writer.Reset(b[:0], resp.RESP2)
+}
+
+// flush sends replies that waited. It reports false when the connection is broken, or was only
+// kept for them.
+func (x *executor) flush(c *conn) bool {
+	n, err := c.link.write(c.unsent())
+	if err != nil {
+		return false
+	}
+	x.srv.stats.netOut.Add(int64(n))
+	if c.sent += n; c.sent < len(c.out) {
+		return true
+	}
+	c.out, c.sent, c.softSince = nil, 0, 0
+	c.link.wantWrite(false)
+	return c.State&command.Closing == 0
+}
