@@ -165,7 +165,15 @@ func sorted(entries []entry) []entry {
 }
 
 func TestRoundTrip(t *testing.T) {
-	seed := rand.Uint64()
+	for _, seed := range []uint64{
+		4331036001955217026, // what was left to parse filled the next buffer to its last byte
+		rand.Uint64(),
+	} {
+		roundTrip(t, seed)
+	}
+}
+
+func roundTrip(t *testing.T, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	entries := randomEntries(r)
 	for _, compress := range []bool{false, true} {
@@ -336,4 +344,45 @@ func moduleID(name string, version uint64) (id uint64) {
 		id = id<<6 | uint64(strings.IndexByte(letters, c))
 	}
 	return id<<10 | version
+}
+
+// TestEveryCut reads one file through buffers of every small size, from a source that returns
+// random amounts, so that a buffer ends at every place of an entry.
+func TestEveryCut(t *testing.T) {
+	seed := rand.Uint64()
+	r := rand.New(rand.NewPCG(seed, 0))
+	var entries []entry
+	for i := range 60 {
+		value := strings.Repeat(strconv.Itoa(r.IntN(1000)), r.IntN(200))
+		entries = append(entries, entry{i / 20, fmt.Sprintf("%0*d", 1+r.IntN(150), i), value, None, None, r.IntN(256)})
+	}
+	for _, compress := range []bool{false, true} {
+		file := encodeFile(t, entries, DefaultVersion, compress)
+		for bufferBytes := leastBufferBytes; bufferBytes < 700; bufferBytes++ {
+			for _, withLarge := range []bool{false, true} {
+				source := &chunkReader{r: r, rest: file}
+				context := fmt.Sprintf("seed %d, compress %t, buffers of %d, large %t", seed, compress, bufferBytes, withLarge)
+				got, result := scanAll(t, context, source, Options{BufferBytes: bufferBytes, Buffers: 2}, withLarge)
+				if !result.Checked || result.Bytes != int64(len(file)) {
+					t.Fatalf("%s: %+v", context, result)
+				}
+				checkEntries(t, context, sorted(got), sorted(entries))
+			}
+		}
+	}
+}
+
+// chunkReader returns random amounts.
+type chunkReader struct {
+	r    *rand.Rand
+	rest []byte
+}
+
+func (c *chunkReader) Read(p []byte) (int, error) {
+	if len(c.rest) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, c.rest[:1+c.r.IntN(min(len(c.rest), 1000))])
+	c.rest = c.rest[n:]
+	return n, nil
 }

@@ -308,7 +308,7 @@ func (s *splitter) flush() error {
 	old, rest := s.batch, s.batch.buf[s.pos:s.end]
 	if old.records > 0 {
 		s.batch = s.pool.take()
-		for len(s.batch.buf) < len(rest) {
+		for len(s.batch.buf) <= len(rest) { // reading on needs room too
 			s.batch.buf = make([]byte, 2*len(s.batch.buf))
 		}
 	}
