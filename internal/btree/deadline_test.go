@@ -329,6 +329,40 @@ func TestRisingBesideNearlyEmpty(t *testing.T) {
 	}
 }
 
+// TestJoinBelowFirst is about an inner node that lost its first child, then got an item before what
+// was its second, then is joined to the node before it: only the parent knows where it begins.
+func TestJoinBelowFirst(t *testing.T) {
+	f := newFixture(t, 0, mem.Options{})
+	for i := range 8000 {
+		f.insert(i, item{int64(i), 1})
+	}
+	root := f.tree.branches(f.tree.root)
+	if f.tree.height != 2 || root.count < 3 {
+		t.Fatalf("height %d, %d children: not the tree that this test is about", f.tree.height, root.count)
+	}
+	begin := root.first(1).deadline
+	end := f.tree.branches(root.children[1]).first(1).deadline
+	for i := begin; i < end; i++ {
+		f.delete(int(i), item{i, 1})
+	}
+	f.insert(int(begin), item{begin, 1})
+	f.sound(int(begin))
+	inner, node := int(root.count), root.children[1]
+	last := root.first(2).deadline - 1
+	for i := last; f.tree.branches(node).count > joinBranch/2; i-- {
+		f.delete(int(i), item{i, 1})
+	}
+	for i := int64(0); int(f.tree.branches(f.tree.root).count) == inner; i++ {
+		f.delete(int(i), item{i, 1})
+	}
+	if f.model[0].deadline >= begin {
+		t.Fatal("no join: not the tree that this test is about")
+	}
+	f.sound(0)
+	f.ascend(0, 0, len(f.model))
+	f.empty()
+}
+
 // TestFill shows how full leaves are, as bytes for an item, when deadlines come in order, in several
 // rising series at once, at random, and after random deletions; and that bytes never stay behind
 // the count.
