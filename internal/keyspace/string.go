@@ -55,6 +55,29 @@ func (k *Key) SetString(v []byte, form Form, deadline int64) error {
 	return k.commit(&s)
 }
 
+// MakeString makes the key hold n bytes of undefined contents, reported as raw, and returns them to
+// be written before the shard is unlocked. The deadline is as SetString's. Errors: ErrOutOfMemory,
+// and then nothing has changed.
+func (k *Key) MakeString(n int, deadline int64) ([]byte, error) {
+	p := parts{typ: String, encoding: encRaw, key: k.name, valueLen: n, clock: k.clockOfNew(), deadline: k.resolve(deadline)}
+	if p.size() > maxEmbedded {
+		block := k.sh.heap.Alloc(n, mem.Values)
+		if block == 0 {
+			return nil, ErrOutOfMemory
+		}
+		if err := k.adoptBlock(&p, block, n); err != nil {
+			k.sh.heap.Free(block, mem.Values)
+			return nil, err
+		}
+		return k.sh.heap.Bytes(block, n), nil
+	}
+	s, err := k.stage(&p)
+	if err != nil {
+		return nil, err
+	}
+	return s.e.valueRaw(s.l), k.commit(&s)
+}
+
 // SetInt makes the key hold n and keeps its deadline. Errors: ErrOutOfMemory.
 func (k *Key) SetInt(n int64) error {
 	if k.ref != 0 && k.e.kind() == byte(String)|encInt<<4 {
