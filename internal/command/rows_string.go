@@ -90,6 +90,7 @@ var stringRows = []Spec{
 		Summary: "Finds the longest common subsequence of two strings.",
 		Keys:    []KeySpec{{Flags: RO | Access, At: 1, Last: 1}},
 		Args:    "key1@0 key2@0 [LEN] [IDX] [MINMATCHLEN=len:int] [WITHMATCHLEN]",
+		Run:     lcs,
 	},
 	{
 		Name: "mget", Arity: -2, Flags: ReadOnly | Fast, Categories: CatString, Since: "1.0.0",
