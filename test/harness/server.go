@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -30,12 +31,12 @@ const (
 	portTries    = 8                // another process may take a free port before the server does
 )
 
-// Program is a binary that serves when it is called with Args and the path of a config file.
+// Program is a binary that serves when it is called with Args, the path of a config file, and After.
 type Program struct {
-	Name string   // "redis-server" or "tarn", for messages
-	Path string   // the binary
-	Args []string // what stands before the config file
-	Base []string // directives given to every server of this program, before the test's own
+	Name  string // "redis-server" or "tarn", for messages
+	Path  string // the binary
+	Args  []string
+	After []string
 }
 
 // Server is one running server. Its fields are read-only.
@@ -127,7 +128,7 @@ func (p Program) start(tb testing.TB, directives []string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.cmd = exec.Command(p.Path, append(append([]string{}, p.Args...), conf)...)
+	s.cmd = exec.Command(p.Path, slices.Concat(p.Args, []string{conf}, p.After)...)
 	s.cmd.Dir = dir
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	s.cmd.SysProcAttr = dieWithParent()
@@ -144,7 +145,6 @@ func (p Program) start(tb testing.TB, directives []string) (*Server, error) {
 
 func (s *Server) writeConfig(directives []string) (path string, err error) {
 	lines := append([]string{"port " + strconv.Itoa(s.Port), "dir " + Quote(s.Dir)}, baseDirectives...)
-	lines = append(lines, s.Program.Base...)
 	lines = append(lines, directives...)
 	path = filepath.Join(s.Dir, "server.conf")
 	return path, os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o600)
