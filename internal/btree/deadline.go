@@ -90,7 +90,9 @@ func (t *DeadlineTree[W]) Insert(deadline int64, ref mem.Ref) bool {
 	}
 	l := t.leaf(p.leaf)
 	at := l.search(x)
-	invariant.Check(at == l.count() || l.item(at) != x, "an inserted deadline is new")
+	if invariant.Enabled {
+		invariant.Check(at == l.count() || l.item(at) != x, "an inserted deadline is new")
+	}
 	l.insert(at, x)
 	t.add(&p, sum{1, t.weigher.Weigh(ref)})
 	return true
@@ -177,7 +179,7 @@ func (t *DeadlineTree[W]) Before(deadline int64) (count, weight uint64) {
 
 // At returns the item of rank i, from 0 to Len-1, in O(log n).
 func (t *DeadlineTree[W]) At(i int) (deadline int64, ref mem.Ref) {
-	invariant.Check(i >= 0 && i < t.Len(), "a rank is within the tree")
+	invariant.Check(i >= 0 && i < int(t.total.count), "a rank is within the tree")
 	r := t.root
 	for range t.height {
 		b, at := t.branches(r), 0

@@ -1,3 +1,5 @@
+// Prefetch instructions, for the architectures that we have them for: prefetch_GOARCH.s.
+
 //go:build amd64 || arm64
 
 package hashtable

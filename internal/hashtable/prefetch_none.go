@@ -1,3 +1,5 @@
+// No prefetch instructions: the callers' work is wasted, and little.
+
 //go:build !amd64 && !arm64
 
 package hashtable

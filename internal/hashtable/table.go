@@ -11,6 +11,7 @@
 // What must hold: the table is used under its shard's lock, save the two Prefetch methods; a chain's
 // blocks are full except its last; a table without entries holds no memory, unless shrinking is held.
 
+// Package hashtable finds references by key, in a table that grows and shrinks by one bucket at a time.
 package hashtable
 
 import (
