@@ -110,8 +110,8 @@ func runBenchmark(t *testing.T, s *harness.Server, bench string, extra []string)
 	}
 	total := 0
 	c := s.Dial(t)
-	for _, key := range c.Must("KEYS", "counter:*").Elem {
-		n, err := strconv.Atoi(c.Must("GET", key.Text).Text)
+	for _, key := range c.Must(t, "KEYS", "counter:*").Elem {
+		n, err := strconv.Atoi(c.Must(t, "GET", key.Text).Text)
 		if err != nil {
 			t.Fatal(err)
 		}

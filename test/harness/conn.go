@@ -6,11 +6,11 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"strconv"
 	"syscall"
+	"testing"
 	"time"
 )
 
@@ -88,15 +88,12 @@ func (c *Conn) Do(args ...string) (Value, error) {
 	return c.Read()
 }
 
-// Must is Do for a control connection: it panics with an error that names the command when there
-// is no reply or an error reply.
-func (c *Conn) Must(args ...string) Value {
+// Must is Do that ends the test when there is no reply or an error reply.
+func (c *Conn) Must(tb testing.TB, args ...string) Value {
+	tb.Helper()
 	v, err := c.Do(args...)
-	if err == nil && v.IsError() {
-		err = errors.New(v.Text)
-	}
-	if err != nil {
-		panic(fmt.Errorf("%q: %w", args, err))
+	if err != nil || v.IsError() {
+		tb.Fatalf("%q: %v, %v", args, v, err)
 	}
 	return v
 }

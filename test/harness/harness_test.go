@@ -128,7 +128,7 @@ func TestServerLifecycle(t *testing.T) {
 	}
 	s := oracle.Start(t, "maxclients 77")
 	c := s.Dial(t)
-	if got, want := c.Must("CONFIG", "GET", "maxclients").String(), `*2   "maxclients"   "77"`; got != want {
+	if got, want := c.Must(t, "CONFIG", "GET", "maxclients").String(), `*2   "maxclients"   "77"`; got != want {
 		t.Errorf("CONFIG GET maxclients: %s, want %s", got, want)
 	}
 	if err := c.Send("SHUTDOWN"); err != nil {

@@ -189,6 +189,16 @@ func (s *Server) Dial(tb testing.TB) *Conn {
 // Log returns the end of what the server has printed.
 func (s *Server) Log() string { return s.log.String() }
 
+// Alive tells whether the process has not ended.
+func (s *Server) Alive() bool {
+	select {
+	case <-s.exited:
+		return false
+	default:
+		return true
+	}
+}
+
 // ExpectEnd declares that the server may now end by itself, as after SHUTDOWN.
 func (s *Server) ExpectEnd() { s.mayEnd = true }
 
@@ -216,13 +226,11 @@ func (s *Server) Stop() {
 		return
 	}
 	s.stopping = true
-	select {
-	case <-s.exited:
+	if !s.Alive() {
 		if !s.mayEnd {
 			s.tb.Errorf("%s ended by itself (%v); its log:\n%s", s.Program.Name, s.exitErr, s.log)
 		}
 		return
-	default:
 	}
 	s.Signal(syscall.SIGTERM)
 	if code := s.AwaitEnd(); code > 0 {

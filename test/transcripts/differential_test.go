@@ -54,7 +54,7 @@ func newRig(t *testing.T, right, judged *harness.Server) *rig {
 		for n := range rigConns {
 			c := server.Dial(t)
 			if n == rigConns-1 {
-				c.Must("HELLO", "3")
+				c.Must(t, "HELLO", "3")
 			}
 			g.sides[i].conns = append(g.sides[i].conns, c)
 		}
@@ -96,7 +96,7 @@ func TestDifferentialNotices(t *testing.T) {
 	judged := oracle.Start(t)
 	g := newRig(t, oracle.Start(t), judged)
 	meddler := judged.Dial(t)
-	meddle := func() { meddler.Must("MSET", "a", "meddled", "b", "meddled", "c", "meddled", "d", "meddled") }
+	meddle := func() { meddler.Must(t, "MSET", "a", "meddled", "b", "meddled", "c", "meddled", "d", "meddled") }
 	meddle()
 	if g.compareKeys() == nil {
 		t.Error("keys on one side alone went unnoticed")

@@ -36,7 +36,7 @@ func (st *stage) play(t *testing.T, script *Script, got func(*Step, []string)) e
 		}
 		return err
 	}
-	if st.shared == nil {
+	if st.shared == nil || !st.shared.Alive() { // one that ended by itself has failed the owner
 		st.shared = st.program.Start(st.owner, st.mode.Directives...)
 	}
 	before := st.reset(t)
@@ -52,8 +52,8 @@ func (st *stage) play(t *testing.T, script *Script, got func(*Step, []string)) e
 func (st *stage) reset(t *testing.T) (config []string) {
 	control := st.shared.Dial(t)
 	defer control.Close()
-	control.Must("FLUSHALL")
-	v := control.Must("CONFIG", "GET", "*")
+	control.Must(t, "FLUSHALL")
+	v := control.Must(t, "CONFIG", "GET", "*")
 	v.Kind = '%' // pairs, in an order that may change
 	return sortedLines(v)
 }

@@ -102,7 +102,7 @@ func TestStartArguments(t *testing.T) {
 			for i, p := range []harness.Program{harness.Oracle(t), harness.Tarn(t)} {
 				p.After = tc.args
 				c := p.Start(t, tc.directives...).Dial(t)
-				replies[i] = strings.Join(sortedLines(c.Must("CONFIG", "GET", tc.get)), "\n")
+				replies[i] = strings.Join(sortedLines(c.Must(t, "CONFIG", "GET", tc.get)), "\n")
 			}
 			if replies[1] != replies[0] {
 				t.Errorf("%q %q: CONFIG GET %s\n%s\nwant\n%s", tc.directives, tc.args, tc.get, replies[1], replies[0])
