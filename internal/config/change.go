@@ -81,7 +81,7 @@ func (s *Store) Set(pairs []Pair, may Rights) error {
 	c := *old
 	for i, p := range pairs {
 		if err := s.parse(&c, old, rows[i], p.Value); err != nil {
-			return refused(p.Name, err)
+			return refused(strings.ToLower(p.Name), err)
 		}
 	}
 	settle(&c)
@@ -94,7 +94,7 @@ func (s *Store) Set(pairs []Pair, may Rights) error {
 	if failed := s.publish(old, &c, changed); failed != nil {
 		for i, d := range rows {
 			if d == failed.row {
-				return refused(pairs[i].Name, failed.err)
+				return refused(strings.ToLower(pairs[i].Name), failed.err)
 			}
 		}
 	}
@@ -137,7 +137,7 @@ func mayChange(pairs []Pair, row *Directive, may Rights) error {
 
 // refused returns the error reply about a value.
 func refused(name string, err error) error {
-	return resp.Error(fmt.Sprintf("ERR CONFIG SET failed (possibly related to argument '%s') - %v", strings.ToLower(name), err))
+	return resp.Error(fmt.Sprintf("ERR CONFIG SET failed (possibly related to argument '%s') - %v", name, err))
 }
 
 // settle brings values that are only hints into the range that is used.

@@ -61,7 +61,7 @@ func TestSetRefusals(t *testing.T) {
 	}{
 		{pairsOf("Foo", "1"), all, "ERR Unknown option or number of arguments for CONFIG SET - 'Foo'"},
 		{pairsOf("hz", "x", "foo", "1"), all, "ERR Unknown option or number of arguments for CONFIG SET - 'foo'"},
-		{pairsOf("DAEMONIZE", "yes", "foo", "1"), all, fmt.Sprintf(failed, "daemonize", "can't set immutable config")},
+		{pairsOf("DAEMONIZE", "yes", "foo", "1"), all, fmt.Sprintf(failed, "DAEMONIZE", "can't set immutable config")},
 		{pairsOf("daemonize", "no"), all, fmt.Sprintf(failed, "daemonize", "can't set immutable config")},
 		{pairsOf("hz", "x", "daemonize", "no"), all, fmt.Sprintf(failed, "daemonize", "can't set immutable config")},
 		{pairsOf("replicaof", "a 1"), all, fmt.Sprintf(failed, "replicaof", "can't set immutable config")},
@@ -70,7 +70,7 @@ func TestSetRefusals(t *testing.T) {
 		{pairsOf("dir", "/none"), all, fmt.Sprintf(failed, "dir", "No such file or directory")},
 		{pairsOf("dir", "/srv/file"), all, fmt.Sprintf(failed, "dir", "Not a directory")},
 		{pairsOf("dir", "/srv/data"), Rights{Protected: true, Loading: true}, string(ErrLoading)},
-		{pairsOf("hz", "1", "HZ", "2"), all, fmt.Sprintf(failed, "hz", "duplicate parameter")},
+		{pairsOf("hz", "1", "HZ", "2"), all, fmt.Sprintf(failed, "HZ", "duplicate parameter")},
 		{pairsOf("slave-priority", "x"), all, fmt.Sprintf(failed, "slave-priority", "argument couldn't be parsed into an integer")},
 		{pairsOf("maxclients", "4294967296"), all, fmt.Sprintf(failed, "maxclients", "argument must be between 1 and 4294967295 inclusive")},
 		{pairsOf("save", "10  1"), all, fmt.Sprintf(failed, "save", "Invalid save parameters")},

@@ -23,7 +23,7 @@ func bindList(name, def string, field func(*Config) *[]string, doc string) Direc
 			if len(words) > maxBinds {
 				return reason("Too many bind addresses specified.")
 			}
-			*field(c) = slices.Clone(words)
+			*field(c) = slices.Clone(unlessNone(words))
 			return nil
 		},
 		print: func(c *Config) string { return strings.Join(*field(c), " ") },
@@ -36,10 +36,19 @@ func bindList(name, def string, field func(*Config) *[]string, doc string) Direc
 	}
 }
 
+// unlessNone returns words, or none of them when there is only an empty one.
+func unlessNone(words []string) []string {
+	if len(words) == 1 && words[0] == "" {
+		return nil
+	}
+	return words
+}
+
 func savePoints(name, def string, field func(*Config) *[]SavePoint, doc string) Directive {
 	const errInvalid reason = "Invalid save parameters"
 	return Directive{Name: name, Kind: "pairs of seconds and changes", Default: def, Doc: doc, manyWords: true, alwaysWrite: true,
 		parse: func(c *Config, words []string) error {
+			words = unlessNone(words)
 			if len(words)%2 != 0 {
 				return errInvalid
 			}
@@ -161,6 +170,7 @@ func percentiles(name, def string, field func(*Config) *[]float64, doc string) D
 	}
 	return Directive{Name: name, Kind: "percentiles", Range: "0 to 100", Default: def, Doc: doc, manyWords: true,
 		parse: func(c *Config, words []string) error {
+			words = unlessNone(words)
 			list := make([]float64, len(words))
 			for i, word := range words {
 				p, ok := resp.ParseFloat([]byte(word))

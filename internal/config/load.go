@@ -201,7 +201,7 @@ func (l *loader) value(d *Directive, words []string) error {
 	if !d.manyWords && len(words) != 1 {
 		return errWordCount
 	}
-	if d.manyWords && len(words) == 1 {
+	if d.manyWords && len(words) == 1 && words[0] != "" {
 		// The words may also stand in one pair of quotes.
 		split, ok := splitLine(words[0])
 		if !ok {
@@ -233,13 +233,12 @@ func (l *loader) include(at origin, path string) error {
 	}
 	l.depth++
 	defer func() { l.depth-- }()
-	path = absolute(path, l.cfg.Dir)
 	paths := []string{path}
 	if strings.ContainsAny(path, "*?[") {
-		paths = match(l.env.Files, path)
+		paths = match(l.env.Files, absolute(path, l.cfg.Dir))
 	}
 	for _, path := range paths {
-		content, err := vfs.ReadFile(l.env.Files, path)
+		content, err := vfs.ReadFile(l.env.Files, absolute(path, l.cfg.Dir))
 		if err != nil {
 			return &OpenError{path, err}
 		}

@@ -40,32 +40,11 @@ func (s *Store) Rewrite(everything bool) error {
 		return rewriteFailed(err)
 	}
 	text := rewritten(string(old), s.now.Load(), everything)
-	temp := s.path + ".rewrite.tmp"
-	if err := s.prepare(temp); err != nil {
-		return rewriteFailed(err)
-	}
-	err = vfs.WriteFile(s.files, s.path, temp, filepath.Dir(s.path), []byte(text))
+	err = vfs.WriteFile(s.files, s.path, s.path+".rewrite.tmp", filepath.Dir(s.path), []byte(text))
 	if err != nil {
 		return rewriteFailed(err)
 	}
 	return nil
-}
-
-// prepare makes an empty file with the permissions of the configuration file, before anything that
-// may hold a password is written to it.
-func (s *Store) prepare(temp string) error {
-	perm := fs.FileMode(0o644)
-	if info, err := s.files.Stat(s.path); err == nil {
-		perm = info.Mode().Perm()
-	}
-	f, err := s.files.OpenFile(temp, vfs.WriteOnly|vfs.New|vfs.Empty, 0o600)
-	if err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return s.files.Chmod(temp, perm)
 }
 
 func rewriteFailed(err error) error {

@@ -242,3 +242,12 @@ func TestRewriteWithoutFile(t *testing.T) {
 		t.Error("the temporary file is still there")
 	}
 }
+
+// TestDefaultSavePointsAreWritten: without a save line the next start would have the same points, but
+// a file that says them cannot be misread by a server with other defaults.
+func TestDefaultSavePointsAreWritten(t *testing.T) {
+	got := rewritten("hz 12\n", defaults, false)
+	if want := "save 3600 1\nsave 300 100\nsave 60 10000\n"; !strings.Contains(got, want) {
+		t.Errorf("got\n%s\nwant it to hold\n%s", got, want)
+	}
+}
