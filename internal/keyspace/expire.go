@@ -66,7 +66,7 @@ func (k *Key) expire() {
 	}
 	k.Delete()
 	k.tx.Expired.Add(1)
-	k.Changed("expired")
+	k.ChangedBy("expired", 0) // a key that ends is no change to save
 }
 
 // SetActiveExpire switches the sweep on or off; look-ups expire keys all the same.
@@ -136,7 +136,6 @@ func (tx *Tx) sweepShard(sh *shard) (more bool) {
 			sh.touchWatchers(db, name)
 			k.Delete()
 			tx.Expired.Add(1)
-			tx.Dirty.Add(1)
 			left--
 		}
 	}
