@@ -8,6 +8,8 @@
 package command
 
 import (
+	"sync/atomic"
+
 	"tarn/internal/clock"
 	"tarn/internal/config"
 	"tarn/internal/info"
@@ -47,6 +49,9 @@ type Env struct {
 	Clients  Clients
 	Host     Host
 	Exec     Executor
+
+	// SkipChecksum makes RESTORE take payloads with a wrong checksum: DEBUG SET-SKIP-CHECKSUM-VALIDATION.
+	SkipChecksum atomic.Bool
 }
 
 // Executor runs transactions; the dispatcher is one.
@@ -104,6 +109,12 @@ func (c *Call) Read(i int) keyspace.Key {
 // Write looks up the key at argument i for a command that may change it.
 func (c *Call) Write(i int) keyspace.Key {
 	return c.Tx.KeyHashed(int(c.Session.DB), c.Args[i], c.hashOf(i), keyspace.ForWrite)
+}
+
+// Inspect looks up the key at argument i for a command that asks about it: it counts a hit or a
+// miss, and the key is not marked as used.
+func (c *Call) Inspect(i int) keyspace.Key {
+	return c.Tx.KeyHashed(int(c.Session.DB), c.Args[i], c.hashOf(i), keyspace.Inspect)
 }
 
 // Peek looks up the key at argument i without counting or marking it as used.

@@ -95,6 +95,12 @@ func (k *Key) SetIdleSeconds(s int64) {
 	}
 }
 
+// Touch marks the existing key as used now, even where SetNoTouch says otherwise.
+func (k *Key) Touch() { k.tx.touch(k.e) }
+
+// Renew sets the clock of the existing key to that of a new one.
+func (k *Key) Renew() { k.e.setClock(k.tx.clock) }
+
 // SetFrequency sets the counter of the existing key; under LRU it does nothing.
 func (k *Key) SetFrequency(f uint8) {
 	if k.tx.ks.policy.Load() != 0 {

@@ -60,11 +60,14 @@ func (tx *Tx) Len(db int) int {
 	return n
 }
 
-// CopyTo makes to hold what k holds, with its deadline; to is absent, k exists, and both their
-// shards are locked. Errors: ErrOutOfMemory, and then to is still absent.
-func (k *Key) CopyTo(to *Key) error {
+// CopyTo makes to hold what k holds, with its deadline, instead of what it may have held; its clock
+// is that of a new key. k exists, is another key, and both their shards are locked; to was looked
+// up last. Errors: ErrOutOfMemory, and then nothing has changed.
+func (k *Key) CopyTo(to *Key) error { return k.copyTo(to, k.tx.clock) }
+
+func (k *Key) copyTo(to *Key, clock uint32) error {
 	l := k.e.layout()
-	p := parts{typ: k.e.typ(), encoding: k.e.encoding(), clock: k.e.clock(), key: to.name, valueLen: l.valueLen, deadline: k.e.deadline(l)}
+	p := parts{typ: k.e.typ(), encoding: k.e.encoding(), clock: clock, key: to.name, valueLen: l.valueLen, deadline: k.e.deadline(l)}
 	if k.e.encoding() == encBlock {
 		block, length := k.e.descriptor(l)
 		return to.putBlock(&p, k.sh.heap.Bytes(block, length))
@@ -77,12 +80,14 @@ func (k *Key) CopyTo(to *Key) error {
 	return to.commit(&s)
 }
 
-// MoveTo is CopyTo and then deletes k. A large value that stays in its shard is not copied.
+// MoveTo is CopyTo, but for the clock, which stays k's, and then deletes k. A large value that
+// stays in its shard is not copied.
 func (k *Key) MoveTo(to *Key) error {
 	if k.e.encoding() != encBlock || k.sh != to.sh {
-		if err := k.CopyTo(to); err != nil {
+		if err := k.copyTo(to, k.e.clock()); err != nil {
 			return err
 		}
+		k.slot = slot{} // to, or a deadline that had passed, may have moved it
 		k.Delete()
 		return nil
 	}

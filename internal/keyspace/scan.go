@@ -56,32 +56,62 @@ func (tx *Tx) show(sh *shard, d *database, db int, r mem.Ref, f func(*Key)) {
 	f(&k)
 }
 
-// maxRandomTries bounds RandomKey's search for a key that has not expired.
+// maxRandomTries bounds how many expired keys RandomKey deletes before it searches in order.
 const maxRandomTries = 100
 
-// RandomKey returns the name of a key of database db, chosen by chance, or nil. The name is
-// borrowed. All shards are locked.
+// RandomKey returns the name of a key of database db, chosen by chance, or nil when there is none.
+// Keys past their deadline that it comes upon are deleted. The name is borrowed. All shards are
+// locked.
 func (tx *Tx) RandomKey(db int) []byte {
-	ks := tx.ks
-	total := tx.Len(db)
-	if total == 0 {
-		return nil
-	}
 	for range maxRandomTries {
-		at := int(tx.random() % uint64(total))
-		for i := range ks.shards {
-			sh := &ks.shards[i]
-			d := sh.dbs[db].Load()
-			if n := d.len(); at >= n {
-				at -= n
-				continue
-			}
-			e := sh.keyer.entry(d.table.Random(tx.chance))
-			l := e.layout()
-			if l.deadline == 0 || e.deadline(l) > tx.now || ks.keepExpired() {
-				return e.keyBytes(l)
-			}
-			break
+		total := tx.Len(db)
+		if total == 0 {
+			return nil
+		}
+		k := tx.keyAt(db, int(tx.random()%uint64(total)))
+		if !k.Stale() || tx.ks.keepExpired() {
+			return k.name
+		}
+		k.name = append([]byte(nil), k.name...) // it lies in what is deleted
+		k.hash = tx.ks.hash.sum(k.name)
+		k.expire()
+	}
+	return tx.firstFrom(db, int(tx.random()&tx.ks.mask))
+}
+
+// keyAt returns a random key of the shard that the entry numbered at, of the whole database, is in:
+// so every shard has the chance that its size gives it.
+func (tx *Tx) keyAt(db, at int) Key {
+	for i := range tx.ks.shards {
+		sh := &tx.ks.shards[i]
+		d := sh.dbs[db].Load()
+		if n := d.len(); at >= n {
+			at -= n
+			continue
+		}
+		r := d.table.Random(tx.chance)
+		e := sh.keyer.entry(r)
+		return Key{tx: tx, sh: sh, d: d, db: db, name: e.keyBytes(e.layout()), ref: r, e: e}
+	}
+	panic("keyspace: an entry beyond the last")
+}
+
+// firstFrom returns the name of the first key of database db that has not expired, from a shard on,
+// or nil. It may walk the whole database: nearly all of its keys have expired.
+func (tx *Tx) firstFrom(db, shard int) (name []byte) {
+	for i := range tx.ks.shards {
+		sh := &tx.ks.shards[(shard+i)&int(tx.ks.mask)]
+		d := sh.dbs[db].Load()
+		if d.len() == 0 {
+			continue
+		}
+		for b := 0; b < d.table.Buckets() && name == nil; b++ {
+			d.table.Walk(b, func(_ slot, r mem.Ref) {
+				tx.show(sh, d, db, r, func(k *Key) { name = k.name })
+			})
+		}
+		if name != nil {
+			return name
 		}
 	}
 	return nil

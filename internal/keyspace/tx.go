@@ -215,7 +215,8 @@ type Mode uint8
 const (
 	ForRead  Mode = iota // counts a hit or a miss, and touches the key's clock
 	ForWrite             // touches the clock
-	Peek                 // neither: TTL, OBJECT and the like
+	Inspect              // counts a hit or a miss and leaves the clock: TTL, OBJECT and the like
+	Peek                 // neither
 )
 
 // Key looks a key up in a database. Its shard must be locked. A key whose deadline has passed is
@@ -235,10 +236,10 @@ func (tx *Tx) KeyHashed(db int, name []byte, hash uint64, mode Mode) Key {
 	if mode == Peek {
 		return k
 	}
-	if k.ref != 0 && !tx.noTouch {
+	if k.ref != 0 && mode != Inspect && !tx.noTouch {
 		tx.touch(k.e)
 	}
-	if mode == ForRead {
+	if mode != ForWrite {
 		if k.ref != 0 {
 			tx.Hits.Add(1)
 		} else {
