@@ -101,11 +101,10 @@ func TestLaterLinesWin(t *testing.T) {
 		"/srv/conf.d/.hid.conf":  "port 9\n",
 		"/srv/conf.d/other.text": "port 9\n",
 	})
-	s, startup, err := Load([]string{"tarn.conf", "-", "--timeout", "4"}, env)
-	if err == nil {
+	if _, startup, err := Load([]string{"tarn.conf", "-", "--timeout", "4"}, env); err == nil {
 		t.Errorf("a lone - between words was taken, with Startup %+v", startup)
 	}
-	s, startup, err = Load([]string{"tarn.conf", "--timeout", "4", "-"}, env)
+	s, startup, err := Load([]string{"tarn.conf", "--timeout", "4", "-"}, env)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,6 @@ type Store struct {
 	files    vfs.FS
 	path     string // of the file that was loaded, absolute, or ""
 	explicit map[*Directive]origin
-	forceAll bool
 }
 
 // origin is where a directive was set at start.
