@@ -10,6 +10,7 @@ var connectionRows = []Spec{
 		Cost: "O(N) for N passwords of the user", Summary: "Authenticates the connection.",
 		History: []Change{{"6.0.0", "Takes a username beside the password (ACL)."}},
 		Args:    "[username#6.0.0] password",
+		Run:     auth,
 	},
 	{
 		Name: "client", Arity: -2, Since: "2.4.0",
@@ -25,11 +26,13 @@ var connectionRows = []Spec{
 				Name: "getname", Arity: 2, Flags: NoScript | Loading | Stale, Categories: CatConnection,
 				Since: "2.6.9",
 				Cost:  "O(1)", Summary: "Replies with the name of the connection.",
+				Run: clientGetName,
 			},
 			{
 				Name: "getredir", Arity: 2, Flags: NoScript | Loading | Stale, Categories: CatConnection,
 				Since: "6.0.0",
 				Cost:  "O(1)", Summary: "Replies with the client that gets this one's invalidations.",
+				Run: clientGetRedir,
 			},
 			{
 				Name: "help", Arity: 2, Flags: Loading | Stale, Categories: CatConnection, Since: "5.0.0",
@@ -39,12 +42,14 @@ var connectionRows = []Spec{
 			{
 				Name: "id", Arity: 2, Flags: NoScript | Loading | Stale, Categories: CatConnection, Since: "5.0.0",
 				Cost: "O(1)", Summary: "Replies with the ID of the connection.",
+				Run: clientID,
 			},
 			{
 				Name: "info", Arity: 2, Flags: NoScript | Loading | Stale, Categories: CatConnection,
 				Since: "6.2.0",
 				Cost:  "O(1)", Summary: "Describes this connection.",
 				Tips: []string{"nondeterministic_output"},
+				Run:  clientInfo,
 			},
 			{
 				Name: "kill", Arity: -3, Flags: Admin | NoScript | Loading | Stale, Categories: CatConnection,
@@ -61,6 +66,7 @@ var connectionRows = []Spec{
 					"[TYPE=normal_master_slave_pubsub(NORMAL|MASTER#3.2.0|SLAVE|REPLICA#5.0.0|" +
 					"PUBSUB)#2.8.12]|[USER=username]|[ADDR=ip:port]|[LADDR=ip:port#6.2.0]|" +
 					"[SKIPME=yes/no])...)",
+				Run: clientKill,
 			},
 			{
 				Name: "list", Arity: -2, Flags: Admin | NoScript | Loading | Stale, Categories: CatConnection,
@@ -78,18 +84,21 @@ var connectionRows = []Spec{
 				Tips: []string{"nondeterministic_output"},
 				Args: "[TYPE=normal_master_replica_pubsub(NORMAL|MASTER|REPLICA|PUBSUB)#5.0.0] " +
 					"[ID=id{client-id:int...}#6.2.0]",
+				Run: clientList,
 			},
 			{
 				Name: "no-evict", Arity: 3, Flags: Admin | NoScript | Loading | Stale, Categories: CatConnection,
 				Since: "7.0.0",
 				Cost:  "O(1)", Summary: "Shields this connection from client eviction, or ends that.",
 				Args: "enabled(ON|OFF)",
+				Run:  clientNoEvict,
 			},
 			{
 				Name: "no-touch", Arity: 3, Flags: NoScript | Loading | Stale, Categories: CatConnection,
 				Since: "7.2.0",
 				Cost:  "O(1)", Summary: "Stops this connection's reads from counting as use of a key, or ends that.",
 				Args: "enabled(ON|OFF)",
+				Run:  clientNoTouch,
 			},
 			{
 				Name: "pause", Arity: -3, Flags: Admin | NoScript | Loading | Stale, Categories: CatConnection,
@@ -97,24 +106,28 @@ var connectionRows = []Spec{
 				Cost:  "O(1)", Summary: "Holds back commands of the clients for a while.",
 				History: []Change{{"6.2.0", "Gained `mode` and with it `CLIENT PAUSE WRITE`."}},
 				Args:    "timeout:int [mode(WRITE|ALL)#6.2.0]",
+				Run:     clientPause,
 			},
 			{
 				Name: "reply", Arity: 3, Flags: NoScript | Loading | Stale, Categories: CatConnection,
 				Since: "3.2.0",
 				Cost:  "O(1)", Summary: "Turns the replies to this connection off or on.",
 				Args: "on_off_skip(ON|OFF|SKIP)",
+				Run:  clientReply,
 			},
 			{
 				Name: "setinfo", Arity: 4, Flags: NoScript | Loading | Stale, Categories: CatConnection,
 				Since: "7.2.0",
 				Cost:  "O(1)", Summary: "Records a fact about the client, such as its library.",
 				Args: "attr(lib-name=libname|lib-ver=libver)",
+				Run:  clientSetInfo,
 			},
 			{
 				Name: "setname", Arity: 3, Flags: NoScript | Loading | Stale, Categories: CatConnection,
 				Since: "2.6.9",
 				Cost:  "O(1)", Summary: "Names the connection.",
 				Args: "connection-name",
+				Run:  clientSetName,
 			},
 			{
 				Name: "tracking", Arity: -3, Flags: NoScript | Loading | Stale, Categories: CatConnection,
@@ -134,11 +147,13 @@ var connectionRows = []Spec{
 				Since: "5.0.0",
 				Cost:  "O(log N) for N connections", Summary: "Wakes a client that waits in a blocking command.",
 				Args: "client-id:int [timeout_error(TIMEOUT|ERROR)]",
+				Run:  clientUnblock,
 			},
 			{
 				Name: "unpause", Arity: 2, Flags: Admin | NoScript | Loading | Stale, Categories: CatConnection,
 				Since: "6.2.0",
 				Cost:  "O(N) for N paused clients", Summary: "Ends CLIENT PAUSE.",
+				Run: clientUnpause,
 			},
 		},
 	},
@@ -146,6 +161,7 @@ var connectionRows = []Spec{
 		Name: "echo", Arity: 2, Flags: Loading | Stale | Fast, Categories: CatConnection, Since: "1.0.0",
 		Cost: "O(1)", Summary: "Replies with its argument.",
 		Args: "message",
+		Run:  echo,
 	},
 	{
 		Name: "hello", Arity: -1, Flags: NoScript | Loading | Stale | Fast | NoAuth | AllowBusy,
@@ -153,23 +169,27 @@ var connectionRows = []Spec{
 		Cost: "O(1)", Summary: "Chooses the protocol version and describes the server.",
 		History: []Change{{"6.2.0", "`protover` may be left out, to ask about the connection as it is."}},
 		Args:    "[arguments{protover:int [AUTH=username_password{username password}] [SETNAME=clientname]}]",
+		Run:     hello,
 	},
 	{
 		Name: "ping", Arity: -1, Flags: Fast, Categories: CatConnection, Since: "1.0.0",
 		Cost: "O(1)", Summary: "Replies with PONG, or with its argument.",
 		Tips: []string{"request_policy:all_shards", "response_policy:all_succeeded"},
 		Args: "[message]",
+		Run:  ping,
 	},
 	{
 		Name: "quit", Arity: -1, Flags: NoScript | Loading | Stale | Fast | NoAuth | AllowBusy,
 		Categories: CatConnection, Since: "1.0.0",
 		Cost: "O(1)", Summary: "Closes the connection.",
 		DeprecatedSince: "7.2.0", ReplacedBy: "just closing the connection",
+		Run: quit,
 	},
 	{
 		Name: "reset", Arity: 1, Flags: NoScript | Loading | Stale | Fast | NoAuth | AllowBusy,
 		Categories: CatConnection, Since: "6.2.0",
 		Cost: "O(1)", Summary: "Brings the connection back to its first state.",
+		Run: reset,
 	},
 	{
 		Name: "select", Arity: 2, Flags: Loading | Stale | Fast, Categories: CatConnection, Since: "1.0.0",
