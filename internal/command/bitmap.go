@@ -35,7 +35,7 @@ func bitCount(c *Call) error {
 	var text [20]byte
 	value := k.StringBytes(text[:0])
 	from, to, ok := r.clamp(len(value))
-	if !ok || r.backwards() {
+	if !ok || isBackwards(r.first, r.last) {
 		c.Reply.Int(0)
 		return nil
 	}
@@ -128,9 +128,6 @@ type bitRange struct {
 	first, last int64
 	inBits      bool
 }
-
-// backwards tells whether the range ends before it begins, wherever the string ends.
-func (r *bitRange) backwards() bool { return r.first < 0 && r.last < 0 && r.first > r.last }
 
 // parsePos reads what may follow BITPOS's bit: a first position, a last one, a unit.
 func (r *bitRange) parsePos(args [][]byte) (err error) {

@@ -74,7 +74,7 @@ func getRange(c *Call) error {
 	}
 	value := k.StringBytes(nil)
 	from, to, ok := clampRange(first, last, int64(len(value)))
-	if !ok {
+	if !ok || isBackwards(first, last) {
 		c.Reply.BulkString("")
 		return nil
 	}
@@ -151,14 +151,15 @@ func (c *Call) checkStringSize(size int64, more int) error {
 }
 
 // clampRange turns the first and the last position of a range, counted from the end when negative,
-// into positions inside 0..length-1. ok is false when nothing lies in the range.
+// into positions inside 0..length-1. ok is false when nothing lies in the range. One that lies
+// wholly before the start becomes the first position, unless isBackwards.
 func clampRange(first, last, length int64) (from, to int64, ok bool) {
-	if first < 0 && last < 0 && first > last {
-		return 0, 0, false
-	}
 	from, to = fromEnd(first, length), min(fromEnd(last, length), length-1)
 	return from, to, from <= to
 }
+
+// isBackwards tells whether a range counted from the end ends before it begins, at any length.
+func isBackwards(first, last int64) bool { return first < 0 && last < 0 && first > last }
 
 // fromEnd counts a negative position from the end; none is before the start.
 func fromEnd(pos, length int64) int64 {
