@@ -36,3 +36,42 @@ const (
 	ErrOverflowType resp.Error = "ERR Invalid OVERFLOW type specified"
 	ErrFieldWrite   resp.Error = "ERR BITFIELD_RO only supports the GET subcommand"
 )
+
+// Of keys.
+const (
+	ErrNoSuchKey  resp.Error = "ERR no such key"
+	ErrSameObject resp.Error = "ERR source and destination objects are the same"
+	ErrCursor     resp.Error = "ERR invalid cursor"
+)
+
+// Of deadlines.
+const (
+	ErrExpireNX resp.Error = "ERR NX and XX, GT or LT options at the same time are not compatible"
+	ErrExpireGT resp.Error = "ERR GT and LT options at the same time are not compatible"
+)
+
+// Of databases.
+const (
+	ErrDBIndex  resp.Error = "ERR DB index is out of range"
+	ErrFirstDB  resp.Error = "ERR invalid first DB index"
+	ErrSecondDB resp.Error = "ERR invalid second DB index"
+	ErrInt32    resp.Error = "ERR value is out of range, value must between -2147483648 and 2147483647"
+)
+
+// Of OBJECT.
+const (
+	ErrNotLFU resp.Error = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. " +
+		"Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
+	ErrLFU resp.Error = "ERR An LFU maxmemory policy is selected, idle time not tracked. " +
+		"Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
+)
+
+// Of DUMP and RESTORE.
+const (
+	ErrBusyKey       resp.Error = "BUSYKEY Target key name already exists."
+	ErrTTL           resp.Error = "ERR Invalid TTL value, must be >= 0"
+	ErrIdleTime      resp.Error = "ERR Invalid IDLETIME value, must be >= 0"
+	ErrFrequency     resp.Error = "ERR Invalid FREQ value, must be >= 0 and <= 255"
+	ErrPayloadFooter resp.Error = "ERR DUMP payload version or checksum are wrong"
+	ErrPayload       resp.Error = "ERR Bad data format"
+)

@@ -195,5 +195,6 @@ var connectionRows = []Spec{
 		Name: "select", Arity: 2, Flags: Loading | Stale | Fast, Categories: CatConnection, Since: "1.0.0",
 		Cost: "O(1)", Summary: "Chooses the database of the connection.",
 		Args: "index:int",
+		Run:  selectDB,
 	},
 }

@@ -10,6 +10,7 @@ var genericRows = []Spec{
 		Summary: "Copies a value to another key.",
 		Keys:    []KeySpec{{Flags: RO | Access, At: 1}, {Flags: OW | Update, At: 2}},
 		Args:    "source@0 destination@1 [DB=destination-db:int] [REPLACE]",
+		Run:     copyKey,
 	},
 	{
 		Name: "del", Arity: -2, Flags: Write, Categories: CatKeyspace, Since: "1.0.0",
@@ -17,6 +18,7 @@ var genericRows = []Spec{
 		Keys: []KeySpec{{Flags: RM | Delete, At: 1, Last: -1}},
 		Tips: []string{"request_policy:multi_shard", "response_policy:agg_sum"},
 		Args: "key@0...",
+		Run:  del,
 	},
 	{
 		Name: "dump", Arity: 2, Flags: ReadOnly, Categories: CatKeyspace, Since: "2.6.0",
@@ -25,6 +27,7 @@ var genericRows = []Spec{
 		Keys:    []KeySpec{{Flags: RO | Access, At: 1}},
 		Tips:    []string{"nondeterministic_output"},
 		Args:    "key@0",
+		Run:     dump,
 	},
 	{
 		Name: "exists", Arity: -2, Flags: ReadOnly | Fast, Categories: CatKeyspace, Since: "1.0.0",
@@ -33,6 +36,7 @@ var genericRows = []Spec{
 		History: []Change{{"3.0.3", "Takes several `key` arguments."}},
 		Tips:    []string{"request_policy:multi_shard", "response_policy:agg_sum"},
 		Args:    "key@0...",
+		Run:     exists,
 	},
 	{
 		Name: "expire", Arity: -3, Flags: Write | Fast, Categories: CatKeyspace, Since: "1.0.0",
@@ -40,6 +44,7 @@ var genericRows = []Spec{
 		Keys:    []KeySpec{{Flags: RW | Update, At: 1}},
 		History: []Change{{"7.0.0", "Gained `NX`, `XX`, `GT` and `LT`."}},
 		Args:    "key@0 seconds:int [condition(NX|XX|GT|LT)#7.0.0]",
+		Run:     expire,
 	},
 	{
 		Name: "expireat", Arity: -3, Flags: Write | Fast, Categories: CatKeyspace, Since: "1.2.0",
@@ -47,12 +52,14 @@ var genericRows = []Spec{
 		Keys:    []KeySpec{{Flags: RW | Update, At: 1}},
 		History: []Change{{"7.0.0", "Gained `NX`, `XX`, `GT` and `LT`."}},
 		Args:    "key@0 unix-time-seconds:time [condition(NX|XX|GT|LT)#7.0.0]",
+		Run:     expireat,
 	},
 	{
 		Name: "expiretime", Arity: 2, Flags: ReadOnly | Fast, Categories: CatKeyspace, Since: "7.0.0",
 		Cost: "O(1)", Summary: "Tells the deadline of a key as a Unix time in seconds.",
 		Keys: []KeySpec{{Flags: RO | Access, At: 1}},
 		Args: "key@0",
+		Run:  expiretime,
 	},
 	{
 		Name: "keys", Arity: 2, Flags: ReadOnly, Categories: CatKeyspace | CatDangerous, Since: "1.0.0",
@@ -60,6 +67,7 @@ var genericRows = []Spec{
 		Summary: "Lists the keys that match a pattern.",
 		Tips:    []string{"request_policy:all_shards", "nondeterministic_output_order"},
 		Args:    "pattern:pattern",
+		Run:     keys,
 	},
 	{
 		Name: "migrate", Arity: -6, Flags: Write, Categories: CatKeyspace | CatDangerous, Since: "2.6.0",
@@ -86,6 +94,7 @@ var genericRows = []Spec{
 		Cost: "O(1)", Summary: "Moves a key to another database.",
 		Keys: []KeySpec{{Flags: RW | Access | Update, At: 1}},
 		Args: "key@0 db:int",
+		Run:  move,
 	},
 	{
 		Name: "object", Arity: -2, Since: "2.2.3",
@@ -97,6 +106,7 @@ var genericRows = []Spec{
 				Keys: []KeySpec{{Flags: RO, At: 2}},
 				Tips: []string{"nondeterministic_output"},
 				Args: "key@0",
+				Run:  objectEncoding,
 			},
 			{
 				Name: "freq", Arity: 3, Flags: ReadOnly, Categories: CatKeyspace, Since: "4.0.0",
@@ -104,6 +114,7 @@ var genericRows = []Spec{
 				Keys: []KeySpec{{Flags: RO, At: 2}},
 				Tips: []string{"nondeterministic_output"},
 				Args: "key@0",
+				Run:  objectFreq,
 			},
 			{
 				Name: "help", Arity: 2, Flags: Loading | Stale, Categories: CatKeyspace, Since: "6.2.0",
@@ -116,6 +127,7 @@ var genericRows = []Spec{
 				Keys: []KeySpec{{Flags: RO, At: 2}},
 				Tips: []string{"nondeterministic_output"},
 				Args: "key@0",
+				Run:  objectIdletime,
 			},
 			{
 				Name: "refcount", Arity: 3, Flags: ReadOnly, Categories: CatKeyspace, Since: "2.2.3",
@@ -123,6 +135,7 @@ var genericRows = []Spec{
 				Keys: []KeySpec{{Flags: RO, At: 2}},
 				Tips: []string{"nondeterministic_output"},
 				Args: "key@0",
+				Run:  objectRefcount,
 			},
 		},
 	},
@@ -131,6 +144,7 @@ var genericRows = []Spec{
 		Cost: "O(1)", Summary: "Takes away the deadline of a key.",
 		Keys: []KeySpec{{Flags: RW | Update, At: 1}},
 		Args: "key@0",
+		Run:  persist,
 	},
 	{
 		Name: "pexpire", Arity: -3, Flags: Write | Fast, Categories: CatKeyspace, Since: "2.6.0",
@@ -138,6 +152,7 @@ var genericRows = []Spec{
 		Keys:    []KeySpec{{Flags: RW | Update, At: 1}},
 		History: []Change{{"7.0.0", "Gained `NX`, `XX`, `GT` and `LT`."}},
 		Args:    "key@0 milliseconds:int [condition(NX|XX|GT|LT)#7.0.0]",
+		Run:     pexpire,
 	},
 	{
 		Name: "pexpireat", Arity: -3, Flags: Write | Fast, Categories: CatKeyspace, Since: "2.6.0",
@@ -145,12 +160,14 @@ var genericRows = []Spec{
 		Keys:    []KeySpec{{Flags: RW | Update, At: 1}},
 		History: []Change{{"7.0.0", "Gained `NX`, `XX`, `GT` and `LT`."}},
 		Args:    "key@0 unix-time-milliseconds:time [condition(NX|XX|GT|LT)#7.0.0]",
+		Run:     pexpireat,
 	},
 	{
 		Name: "pexpiretime", Arity: 2, Flags: ReadOnly | Fast, Categories: CatKeyspace, Since: "7.0.0",
 		Cost: "O(1)", Summary: "Tells the deadline of a key as a Unix time in milliseconds.",
 		Keys: []KeySpec{{Flags: RO | Access, At: 1}},
 		Args: "key@0",
+		Run:  pexpiretime,
 	},
 	{
 		Name: "pttl", Arity: 2, Flags: ReadOnly | Fast, Categories: CatKeyspace, Since: "2.6.0",
@@ -159,17 +176,20 @@ var genericRows = []Spec{
 		History: []Change{{"2.8.0", "Tells a missing key by -2."}},
 		Tips:    []string{"nondeterministic_output"},
 		Args:    "key@0",
+		Run:     pttl,
 	},
 	{
 		Name: "randomkey", Arity: 1, Flags: ReadOnly, Categories: CatKeyspace, Since: "1.0.0",
 		Cost: "O(1)", Summary: "Picks a key at random.",
 		Tips: []string{"request_policy:all_shards", "nondeterministic_output"},
+		Run:  randomkey,
 	},
 	{
 		Name: "rename", Arity: 3, Flags: Write, Categories: CatKeyspace, Since: "1.0.0",
 		Cost: "O(1)", Summary: "Renames a key; what the new name held is lost.",
 		Keys: []KeySpec{{Flags: RW | Access | Delete, At: 1}, {Flags: OW | Update, At: 2}},
 		Args: "key@0 newkey@1",
+		Run:  rename,
 	},
 	{
 		Name: "renamenx", Arity: 3, Flags: Write | Fast, Categories: CatKeyspace, Since: "1.0.0",
@@ -177,6 +197,7 @@ var genericRows = []Spec{
 		Keys:    []KeySpec{{Flags: RW | Access | Delete, At: 1}, {Flags: OW | Insert, At: 2}},
 		History: []Change{{"3.2.0", "Both names may be the same."}},
 		Args:    "key@0 newkey@1",
+		Run:     renamenx,
 	},
 	{
 		Name: "restore", Arity: -4, Flags: Write | DenyOOM, Categories: CatKeyspace | CatDangerous, Since: "2.6.0",
@@ -190,6 +211,7 @@ var genericRows = []Spec{
 		},
 		Args: "key@0 ttl:int serialized-value [REPLACE#3.0.0] [ABSTTL#5.0.0] " +
 			"[IDLETIME=seconds:int#5.0.0] [FREQ=frequency:int#5.0.0]",
+		Run: restore,
 	},
 	{
 		Name: "scan", Arity: -2, Flags: ReadOnly, Categories: CatKeyspace, Since: "2.8.0",
@@ -198,6 +220,7 @@ var genericRows = []Spec{
 		History: []Change{{"6.0.0", "Gained `TYPE`."}},
 		Tips:    []string{"nondeterministic_output", "request_policy:special"},
 		Args:    "cursor:int [MATCH=pattern:pattern] [COUNT=count:int] [TYPE=type#6.0.0]",
+		Run:     scan,
 	},
 	{
 		Name: "sort", Arity: -2, Flags: Write | DenyOOM, Categories: CatSet | CatSortedSet | CatList | CatDangerous,
@@ -233,6 +256,7 @@ var genericRows = []Spec{
 		Keys: []KeySpec{{Flags: RO, At: 1, Last: -1}},
 		Tips: []string{"request_policy:multi_shard", "response_policy:agg_sum"},
 		Args: "key@0...",
+		Run:  touch,
 	},
 	{
 		Name: "ttl", Arity: 2, Flags: ReadOnly | Fast, Categories: CatKeyspace, Since: "1.0.0",
@@ -241,12 +265,14 @@ var genericRows = []Spec{
 		History: []Change{{"2.8.0", "Tells a missing key by -2."}},
 		Tips:    []string{"nondeterministic_output"},
 		Args:    "key@0",
+		Run:     ttl,
 	},
 	{
 		Name: "type", Arity: 2, Flags: ReadOnly | Fast, Categories: CatKeyspace, Since: "1.0.0",
 		Cost: "O(1)", Summary: "Names the type of a value.",
 		Keys: []KeySpec{{Flags: RO, At: 1}},
 		Args: "key@0",
+		Run:  typeOf,
 	},
 	{
 		Name: "unlink", Arity: -2, Flags: Write | Fast, Categories: CatKeyspace, Since: "4.0.0",
@@ -255,6 +281,7 @@ var genericRows = []Spec{
 		Keys:    []KeySpec{{Flags: RM | Delete, At: 1, Last: -1}},
 		Tips:    []string{"request_policy:multi_shard", "response_policy:agg_sum"},
 		Args:    "key@0...",
+		Run:     del,
 	},
 	{
 		Name: "wait", Arity: 3, Categories: CatConnection, Since: "3.0.0",

@@ -176,6 +176,7 @@ var serverRows = []Spec{
 		Name: "dbsize", Arity: 1, Flags: ReadOnly | Fast, Categories: CatKeyspace, Since: "1.0.0",
 		Cost: "O(1)", Summary: "Counts the keys of the database.",
 		Tips: []string{"request_policy:all_shards", "response_policy:agg_sum"},
+		Run:  dbsize,
 	},
 	{
 		Name: "debug", Arity: -2, Flags: Admin | NoScript | Loading | Stale | Protected, Since: "1.0.0",
@@ -193,6 +194,7 @@ var serverRows = []Spec{
 		History: []Change{{"4.0.0", "Gained `ASYNC`."}, {"6.2.0", "Gained `SYNC`."}},
 		Tips:    []string{"request_policy:all_shards", "response_policy:all_succeeded"},
 		Args:    "[async(ASYNC#4.0.0|SYNC#6.2.0)]",
+		Run:     flushAll,
 	},
 	{
 		Name: "flushdb", Arity: -1, Flags: Write, Categories: CatKeyspace | CatDangerous, Since: "1.0.0",
@@ -200,6 +202,7 @@ var serverRows = []Spec{
 		History: []Change{{"4.0.0", "Gained `ASYNC`."}, {"6.2.0", "Gained `SYNC`."}},
 		Tips:    []string{"request_policy:all_shards", "response_policy:all_succeeded"},
 		Args:    "[async(ASYNC#4.0.0|SYNC#6.2.0)]",
+		Run:     flushDB,
 	},
 	{
 		Name: "info", Arity: -1, Flags: Loading | Stale, Categories: CatDangerous, Since: "1.0.0",
@@ -421,6 +424,7 @@ var serverRows = []Spec{
 		Cost:    "O(N) for N clients that watch keys, or wait for keys, of either database",
 		Summary: "Swaps two databases.",
 		Args:    "index1:int index2:int",
+		Run:     swapDB,
 	},
 	{
 		Name: "sync", Arity: 1, Flags: Admin | NoScript | NoAsyncLoading | NoMulti, Since: "1.0.0",
