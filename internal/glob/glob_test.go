@@ -161,7 +161,7 @@ func asker(t *testing.T) func(args ...string) []string {
 	conn := harness.Oracle(t).Start(t).Dial(t)
 	return func(args ...string) []string {
 		var list []string
-		for _, v := range conn.Must(args...).Elem {
+		for _, v := range conn.Must(t, args...).Elem {
 			list = append(list, v.Text)
 		}
 		return list

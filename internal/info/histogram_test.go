@@ -122,9 +122,9 @@ func TestStepsAgainstRedis(t *testing.T) {
 	possible[(1<<30-1)/1000] = true
 	conn := harness.Oracle(t).Start(t).Dial(t)
 	for _, seconds := range []string{"0", "0.00001", "0.0001", "0.001", "0.005", "0.02", "0.04", "0.09", "0.15", "0.3", "0.6"} {
-		conn.Must("DEBUG", "SLEEP", seconds)
+		conn.Must(t, "DEBUG", "SLEEP", seconds)
 	}
-	reply := conn.Must("LATENCY", "HISTOGRAM", "debug")
+	reply := conn.Must(t, "LATENCY", "HISTOGRAM", "debug")
 	steps := reply.Elem[1].Elem[3].Elem
 	if len(steps) < 10 {
 		t.Fatalf("Redis shows %d steps; want at least 10", len(steps)/2)

@@ -105,9 +105,9 @@ func TestSlowArgsAgainstRedis(t *testing.T) {
 		for i := 1; i < tc.args; i++ {
 			args = append(args, strings.Repeat("x", tc.bytes))
 		}
-		conn.Must(args...)
+		conn.Must(t, args...)
 		var want []string
-		for _, v := range conn.Must("SLOWLOG", "GET", "1").Elem[0].Elem[3].Elem {
+		for _, v := range conn.Must(t, "SLOWLOG", "GET", "1").Elem[0].Elem[3].Elem {
 			want = append(want, v.Text)
 		}
 		if got := keepArgs(words(args)); !slices.Equal(got, want) {
@@ -165,21 +165,21 @@ func TestLatencyMonitor(t *testing.T) {
 func TestGraphAgainstRedis(t *testing.T) {
 	conn := harness.Oracle(t).Start(t, "latency-monitor-threshold 1").Dial(t)
 	for _, millis := range []int{10, 1150, 950, 60, 1300} { // each sample needs a second of its own
-		conn.Must("DEBUG", "SLEEP", fmt.Sprintf("%.3f", float64(millis)/1000))
+		conn.Must(t, "DEBUG", "SLEEP", fmt.Sprintf("%.3f", float64(millis)/1000))
 	}
 	var samples []LatencySample
 	var want string
 	now := int64(0)
 	for { // until the clock shows the same second before and after
-		before := conn.Must("TIME").Elem[0].Text
-		want = conn.Must("LATENCY", "GRAPH", "command").Text
+		before := conn.Must(t, "TIME").Elem[0].Text
+		want = conn.Must(t, "LATENCY", "GRAPH", "command").Text
 		samples = nil
-		for _, v := range conn.Must("LATENCY", "HISTORY", "command").Elem {
+		for _, v := range conn.Must(t, "LATENCY", "HISTORY", "command").Elem {
 			when, _ := strconv.ParseInt(v.Elem[0].Text, 10, 64)
 			millis, _ := strconv.ParseInt(v.Elem[1].Text, 10, 64)
 			samples = append(samples, LatencySample{when, millis})
 		}
-		if conn.Must("TIME").Elem[0].Text == before {
+		if conn.Must(t, "TIME").Elem[0].Text == before {
 			now, _ = strconv.ParseInt(before, 10, 64)
 			break
 		}

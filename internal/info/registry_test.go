@@ -169,7 +169,7 @@ func TestHeadingsAgainstRedis(t *testing.T) {
 		"nosuch", "nosuch memory", "default commandstats", "commandstats latencystats", "modules",
 		"module_list", "all modules", "everything server", "default default", "keyspace cluster errorstats",
 	} {
-		text := conn.Must(append([]string{"INFO"}, strings.Fields(args)...)...).Text
+		text := conn.Must(t, append([]string{"INFO"}, strings.Fields(args)...)...).Text
 		want := headings(text)
 		got := headings(string(r.AppendInfo(nil, strings.Fields(args)...)))
 		if !slices.Equal(got, want) {
@@ -186,7 +186,7 @@ func TestOrderAgainstRedis(t *testing.T) {
 	shuffled := map[string]string{} // name to section
 	var want []string
 	section := ""
-	for line := range strings.SplitSeq(conn.Must("INFO").Text, "\r\n") {
+	for line := range strings.SplitSeq(conn.Must(t, "INFO").Text, "\r\n") {
 		if name, ok := strings.CutPrefix(line, "# "); ok {
 			section = strings.ToLower(name)
 			continue
