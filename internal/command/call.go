@@ -58,6 +58,8 @@ type Env struct {
 type Executor interface {
 	// Exec runs the session's queue and replies. The caller is the handler of EXEC.
 	Exec(c *Call) error
+	// IsLoading tells whether the data set is being loaded.
+	IsLoading() bool
 }
 
 // Saver puts the keyspace on disk and back; persist.Store is one.
@@ -67,6 +69,8 @@ type Saver interface {
 	// BGSave starts writing it. With schedule set, a save that cannot start now starts later, and
 	// scheduled is true.
 	BGSave(tx *keyspace.Tx, schedule bool) (scheduled bool, err error)
+	// Schedule makes one start when the command under way is over: a transaction is half done.
+	Schedule() error
 	// LastSave is the Unix time of the last good save.
 	LastSave() int64
 	// Abort stops a background save that is running, as FLUSHALL does.
@@ -89,6 +93,8 @@ type Host interface {
 	Crash(why string)
 	// Log writes a line at level notice.
 	Log(text string)
+	// ResetStats zeroes the counters that CONFIG RESETSTAT does and no room of their own keeps.
+	ResetStats()
 }
 
 // ShutdownOptions are SHUTDOWN's modifiers.

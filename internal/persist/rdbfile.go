@@ -65,6 +65,17 @@ func (p *Store) BGSave(tx *keyspace.Tx, schedule bool) (scheduled bool, err erro
 	return false, p.start(tx)
 }
 
+// Schedule makes Cron start a save in the background. Errors: ErrInProgress.
+func (p *Store) Schedule() error {
+	if p.Saving() {
+		return ErrInProgress
+	}
+	p.mu.Lock()
+	p.scheduled = true
+	p.mu.Unlock()
+	return nil
+}
+
 // start cuts now and writes on a goroutine.
 func (p *Store) start(tx *keyspace.Tx) error {
 	p.mu.Lock()
