@@ -88,6 +88,7 @@ var serverRows = []Spec{
 		Cost: "O(1)", Summary: "Saves the data to disk in the background.",
 		History: []Change{{"3.2.2", "Gained `SCHEDULE`."}},
 		Args:    "[SCHEDULE#3.2.2]",
+		Run:     bgsave,
 	},
 	{
 		Name: "command", Arity: -1, Flags: Loading | Stale, Categories: CatConnection, Since: "2.8.13",
@@ -149,6 +150,7 @@ var serverRows = []Spec{
 				Cost: "O(N) for N directives", Summary: "Reads directives that match patterns.",
 				History: []Change{{"7.0.0", "Takes several patterns."}},
 				Args:    "parameter{parameter}...",
+				Run:     configGet,
 			},
 			{
 				Name: "help", Arity: 2, Flags: Loading | Stale, Since: "5.0.0",
@@ -158,10 +160,12 @@ var serverRows = []Spec{
 			{
 				Name: "resetstat", Arity: 2, Flags: Admin | NoScript | Loading | Stale, Since: "2.0.0",
 				Cost: "O(1)", Summary: "Sets the statistics of INFO back to zero.",
+				Run: configResetStat,
 			},
 			{
 				Name: "rewrite", Arity: 2, Flags: Admin | NoScript | Loading | Stale, Since: "2.8.0",
 				Cost: "O(1)", Summary: "Writes the configuration in force to its file.",
+				Run: configRewrite,
 			},
 			{
 				Name: "set", Arity: -4, Flags: Admin | NoScript | Loading | Stale, Since: "2.0.0",
@@ -169,6 +173,7 @@ var serverRows = []Spec{
 				History: []Change{{"7.0.0", "Takes several directives."}},
 				Tips:    []string{"request_policy:all_nodes", "response_policy:all_succeeded"},
 				Args:    "parameter_value{parameter value}...",
+				Run:     configSet,
 			},
 		},
 	},
@@ -210,12 +215,14 @@ var serverRows = []Spec{
 		History: []Change{{"7.0.0", "Takes several sections."}},
 		Tips:    []string{"nondeterministic_output", "request_policy:all_shards", "response_policy:special"},
 		Args:    "[section...]",
+		Run:     infoText,
 	},
 	{
 		Name: "lastsave", Arity: 1, Flags: Loading | Stale | Fast, Categories: CatAdmin | CatDangerous,
 		Since: "1.0.0",
 		Cost:  "O(1)", Summary: "Tells the Unix time of the last good save.",
 		Tips: []string{"nondeterministic_output"},
+		Run:  lastSave,
 	},
 	{
 		Name: "latency", Arity: -2, Since: "2.8.13",
@@ -225,12 +232,14 @@ var serverRows = []Spec{
 				Name: "doctor", Arity: 2, Flags: Admin | NoScript | Loading | Stale, Since: "2.8.13",
 				Cost: "O(1)", Summary: "Explains the latency that was seen.",
 				Tips: []string{"nondeterministic_output", "request_policy:all_nodes", "response_policy:special"},
+				Run:  latencyDoctor,
 			},
 			{
 				Name: "graph", Arity: 3, Flags: Admin | NoScript | Loading | Stale, Since: "2.8.13",
 				Cost: "O(1)", Summary: "Draws the latency of an event as text.",
 				Tips: []string{"nondeterministic_output", "request_policy:all_nodes", "response_policy:special"},
 				Args: "event",
+				Run:  latencyGraph,
 			},
 			{
 				Name: "help", Arity: 2, Flags: Loading | Stale, Since: "2.8.13",
@@ -243,23 +252,27 @@ var serverRows = []Spec{
 				Summary: "Shows how long commands take, as histograms.",
 				Tips:    []string{"nondeterministic_output", "request_policy:all_nodes", "response_policy:special"},
 				Args:    "[command...]",
+				Run:     latencyHistogram,
 			},
 			{
 				Name: "history", Arity: 3, Flags: Admin | NoScript | Loading | Stale, Since: "2.8.13",
 				Cost: "O(1)", Summary: "Lists the latency samples of an event.",
 				Tips: []string{"nondeterministic_output", "request_policy:all_nodes", "response_policy:special"},
 				Args: "event",
+				Run:  latencyHistory,
 			},
 			{
 				Name: "latest", Arity: 2, Flags: Admin | NoScript | Loading | Stale, Since: "2.8.13",
 				Cost: "O(1)", Summary: "Shows the latest latency sample of every event.",
 				Tips: []string{"nondeterministic_output", "request_policy:all_nodes", "response_policy:special"},
+				Run:  latencyLatest,
 			},
 			{
 				Name: "reset", Arity: -2, Flags: Admin | NoScript | Loading | Stale, Since: "2.8.13",
 				Cost: "O(1)", Summary: "Forgets the latency samples of events.",
 				Tips: []string{"request_policy:all_nodes", "response_policy:all_succeeded"},
 				Args: "[event...]",
+				Run:  latencyReset,
 			},
 		},
 	},
@@ -267,6 +280,7 @@ var serverRows = []Spec{
 		Name: "lolwut", Arity: -1, Flags: ReadOnly | Fast, Since: "5.0.0",
 		Summary: "Draws a piece of computer art and tells the version.",
 		Args:    "[VERSION=version:int]",
+		Run:     lolwut,
 	},
 	{
 		Name: "memory", Arity: -2, Since: "4.0.0",
@@ -372,10 +386,12 @@ var serverRows = []Spec{
 		Name: "role", Arity: 1, Flags: NoScript | Loading | Stale | Fast, Categories: CatAdmin | CatDangerous,
 		Since: "2.8.12",
 		Cost:  "O(1)", Summary: "Tells the role of the server in replication.",
+		Run: role,
 	},
 	{
 		Name: "save", Arity: 1, Flags: Admin | NoScript | NoAsyncLoading | NoMulti, Since: "1.0.0",
 		Cost: "O(N) for N keys in all databases", Summary: "Saves the data to disk and waits for it.",
+		Run: save,
 	},
 	{
 		Name: "shutdown", Arity: -1, Flags: Admin | NoScript | Loading | Stale | NoMulti | AllowBusy,
@@ -384,6 +400,7 @@ var serverRows = []Spec{
 		Summary: "Saves if so configured and stops the server.",
 		History: []Change{{"7.0.0", "Gained `NOW`, `FORCE` and `ABORT`."}},
 		Args:    "[nosave_save(NOSAVE|SAVE)] [NOW#7.0.0] [FORCE#7.0.0] [ABORT#7.0.0]",
+		Run:     shutdown,
 	},
 	{
 		Name: "slaveof", Arity: 3, Flags: Admin | NoScript | Stale | NoAsyncLoading, Since: "1.0.0",
@@ -401,6 +418,7 @@ var serverRows = []Spec{
 				History: []Change{{"4.0.0", "Shows the address, port and name of the client."}},
 				Tips:    []string{"request_policy:all_nodes", "nondeterministic_output"},
 				Args:    "[count:int]",
+				Run:     slowlogGet,
 			},
 			{
 				Name: "help", Arity: 2, Flags: Loading | Stale, Since: "6.2.0",
@@ -411,11 +429,13 @@ var serverRows = []Spec{
 				Name: "len", Arity: 2, Flags: Admin | Loading | Stale, Since: "2.2.12",
 				Cost: "O(1)", Summary: "Counts the entries of the slow log.",
 				Tips: []string{"request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"},
+				Run:  slowlogLen,
 			},
 			{
 				Name: "reset", Arity: 2, Flags: Admin | Loading | Stale, Since: "2.2.12",
 				Cost: "O(N) for N entries", Summary: "Empties the slow log.",
 				Tips: []string{"request_policy:all_nodes", "response_policy:all_succeeded"},
+				Run:  slowlogReset,
 			},
 		},
 	},
@@ -434,5 +454,6 @@ var serverRows = []Spec{
 		Name: "time", Arity: 1, Flags: Loading | Stale | Fast, Since: "2.6.0",
 		Cost: "O(1)", Summary: "Tells the server's time.",
 		Tips: []string{"nondeterministic_output"},
+		Run:  timeNow,
 	},
 }
