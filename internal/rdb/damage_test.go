@@ -158,6 +158,15 @@ func toBytes(body any) []byte {
 	return body.([]byte)
 }
 
+// TestDeadlinesInSeconds shows that those of old files are signed, and scaled.
+func TestDeadlinesInSeconds(t *testing.T) {
+	got, _, err := scanDecoded([]byte("REDIS0002\xfd\xfe\xff\xff\xff\x00\x01k\x01v\xfd\x00\x00\x00\x7f\x00\x01l\x01v\xff"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkEntries(t, "deadlines in seconds", got, []entry{{0, "k", "v", -2000, None, None}, {0, "l", "v", 0x7f000000 * 1000, None, None}})
+}
+
 func TestVersions(t *testing.T) {
 	for _, tc := range []struct {
 		header string
@@ -225,6 +234,10 @@ func TestNoChecksum(t *testing.T) {
 func TestLyingLengths(t *testing.T) {
 	huge := AppendLength(nil, 1<<45)
 	packed := append(append([]byte{0xc3}, huge...), huge...)
+	whole := append(append([]byte("\x00\x01k\xc3\x03"), huge...), "abc"...)
+	if _, _, err := scanDecoded(append([]byte("REDIS0010"), whole...), Options{}); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("3 bytes that claim to be 2^45: error %v", err)
+	}
 	for name, body := range map[string][]byte{
 		"key":              append([]byte{0}, huge...),
 		"value":            append([]byte("\x00\x01k"), huge...),

@@ -79,6 +79,11 @@ func (l *loader) work(worker int, b *Batch) {
 	if e := (*Error)(nil); errors.As(err, &e) {
 		place = e.Offset
 	}
+	l.fail(place, err)
+}
+
+// fail notes what is wrong at a place, unless something is wrong before it.
+func (l *loader) fail(place int64, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if place < l.stopAt {

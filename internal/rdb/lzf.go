@@ -73,7 +73,7 @@ func (c *compressor) appendSegment(dst, in []byte, from, to, limit int) (out []b
 			continue
 		}
 		copied := lzfMinCopy + matching(in[at+lzfMinCopy:], in[i+lzfMinCopy:min(len(in), i+lzfMaxCopy)])
-		if dst, ok = appendLiterals(dst, in[literals:i], stop-3); !ok {
+		if dst, ok = appendLiterals(dst, in[literals:i], stop); !ok {
 			return dst, false
 		}
 		dst = appendCopy(dst, i-at-1, copied-2)

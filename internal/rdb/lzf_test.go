@@ -91,6 +91,13 @@ func TestLZFRoundTrip(t *testing.T) {
 				t.Fatalf("seed %d, round %d, input %d: not compressed into %d bytes", seed, round, i, 2*len(in)+10)
 			}
 			checkUnpacks(t, fmt.Sprintf("seed %d, round %d, input %d", seed, round, i), packed[len("before"):], in)
+			full := len(packed) - len("before")
+			for limit := max(0, full-8); limit < full+8; limit++ {
+				got, ok := c.appendCompressed(nil, in, limit)
+				if ok && len(got) != full || ok && limit < full || !ok && limit > full {
+					t.Fatalf("seed %d, round %d, input %d: %d bytes, %t, with a limit of %d; %d without", seed, round, i, len(got), ok, limit, full)
+				}
+			}
 
 			segment := 1 + r.IntN(len(in)+1)
 			packed = packed[:0]

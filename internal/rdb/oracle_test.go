@@ -264,6 +264,25 @@ func TestDumpAndRestore(t *testing.T) {
 	}
 }
 
+// TestCompressesNoLessThanTheOracle takes strings about as long, and about as compressible, as is
+// worth it. What the oracle compresses is compressed, into no more bytes; and nothing is that does
+// not save what it must. (The oracle does not see copies from the byte before.)
+func TestCompressesNoLessThanTheOracle(t *testing.T) {
+	o := startOracle(t, t.TempDir())
+	enc := &Encoder{Compress: true}
+	for length := 1; length < 40; length++ {
+		for same := range length + 1 {
+			value := strings.Repeat("x", same) + "abcdefghijklmnopqrstuvwyzABCDEFGHIJKLMNOPQ"[:length-same]
+			o.must("SET", "k", value)
+			theirs, ours := o.must("DUMP", "k"), enc.AppendDump(nil, []byte(value))
+			span, _ := readString(ours, 1)
+			if len(ours) > len(theirs) || span.form == lzfForm && (length <= 20 || span.end-span.start > length-4) {
+				t.Errorf("payload of %q: %q, theirs %q", value, ours, theirs)
+			}
+		}
+	}
+}
+
 // restore returns the string in a payload.
 func restore(payload []byte, checksum bool) (string, error) {
 	value, err := ParseDump(payload, checksum)

@@ -280,6 +280,46 @@ func TestLoadErrors(t *testing.T) {
 	}
 }
 
+// TestLoadErrorIsTheFirst lets every record fail, the first one last.
+func TestLoadErrorIsTheFirst(t *testing.T) {
+	entries := randomEntries(rand.New(rand.NewPCG(1, 0)))
+	file := encodeFile(t, entries, DefaultVersion, true)
+	var once sync.Once
+	another := make(chan struct{})
+	_, err := Load(bytes.NewReader(file), Options{BufferBytes: 1000}, 2, func(_ int, rec *Record) error {
+		if string(rec.Key) == entries[0].Key {
+			<-another
+		} else {
+			once.Do(func() { close(another) })
+		}
+		return errors.New("boom")
+	})
+	var e *Error
+	if !errors.As(err, &e) || string(e.Key) != string(shownKey([]byte(entries[0].Key))) {
+		t.Errorf("error %v, want that of key %.200q", err, entries[0].Key)
+	}
+}
+
+func TestFirstOfSeveralErrors(t *testing.T) {
+	l := loader{stopAt: math.MaxInt64}
+	for _, place := range []int64{20, 30, 10, 40} {
+		l.fail(place, fmt.Errorf("at %d", place))
+	}
+	for _, tc := range []struct {
+		split error
+		want  string
+	}{
+		{nil, "at 10"},
+		{errStopped, "at 10"},
+		{&Error{Offset: 50, Err: ErrTruncated}, "at 10"},
+		{&Error{Offset: 5, Err: ErrTruncated}, "rdb: offset 5: the data ends early"},
+	} {
+		if got := l.first(tc.split); got.Error() != tc.want {
+			t.Errorf("first(%v) = %v, want %s", tc.split, got, tc.want)
+		}
+	}
+}
+
 // TestEvents shows that what is not a key is told of, in order, with its content.
 func TestEvents(t *testing.T) {
 	enc := &Encoder{Compress: true}
