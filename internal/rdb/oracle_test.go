@@ -5,94 +5,46 @@
 package rdb
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+
+	"tarn/test/harness"
 )
 
-// oracle is a running redis-server with one connection.
+// oracle is one connection to a running redis-server.
 type oracle struct {
 	t    *testing.T
-	conn net.Conn
-	in   *bufio.Reader
+	conn *harness.Conn
 	db   int
 }
 
-// startOracle starts a server in dir, which is empty or has a dump.rdb, and waits until it serves.
+// startOracle starts a server in dir, which is empty or has a dump.rdb.
 func startOracle(t *testing.T, dir string, directives ...string) *oracle {
 	t.Helper()
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Skip("redis-server is not installed")
-	}
-	args := append([]string{"--port", "0", "--unixsocket", filepath.Join(dir, "s"), "--dir", dir, "--save", ""}, directives...)
-	cmd := exec.Command(path, args...)
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-	})
-	var log strings.Builder
-	lines := bufio.NewScanner(stdout)
-	for lines.Scan() && !strings.Contains(lines.Text(), "eady to accept") && !strings.Contains(lines.Text(), "server is now ready") {
-		log.WriteString(lines.Text() + "\n")
-	}
-	conn, err := net.Dial("unix", filepath.Join(dir, "s"))
-	if err != nil {
-		t.Fatalf("redis-server does not serve: %v\n%s", err, log.String())
-	}
-	go io.Copy(io.Discard, stdout)
-	t.Cleanup(func() { conn.Close() })
-	return &oracle{t: t, conn: conn, in: bufio.NewReader(conn)}
+	server := harness.Oracle(t).Start(t, append(directives, "dir "+harness.Quote(dir))...)
+	return &oracle{t: t, conn: server.Dial(t)}
 }
 
-// do sends a command and returns the reply: a string (nil replies are "(nil)"), or the error reply.
+// do sends a command and returns the reply, or the error reply.
 func (o *oracle) do(args ...string) (string, error) {
 	o.t.Helper()
-	out := fmt.Appendf(nil, "*%d\r\n", len(args))
-	for _, arg := range args {
-		out = fmt.Appendf(out, "$%d\r\n%s\r\n", len(arg), arg)
-	}
-	if _, err := o.conn.Write(out); err != nil {
-		o.t.Fatalf("%.100q: %v", args, err)
-	}
-	line, err := o.in.ReadString('\n')
+	reply, err := o.conn.Do(args...)
 	if err != nil {
 		o.t.Fatalf("%.100q: %v", args, err)
 	}
-	line = strings.TrimSuffix(line, "\r\n")
-	switch line[0] {
-	case '-':
-		return "", errors.New(line[1:])
-	case '$':
-		length, _ := strconv.Atoi(line[1:])
-		if length < 0 {
-			return "(nil)", nil
-		}
-		bulk := make([]byte, length+2)
-		if _, err := io.ReadFull(o.in, bulk); err != nil {
-			o.t.Fatal(err)
-		}
-		return string(bulk[:length]), nil
+	if reply.IsError() {
+		return "", errors.New(reply.Text)
 	}
-	return line[1:], nil
+	return reply.Text, nil
 }
 
 // must is do for what must not fail.
@@ -184,7 +136,7 @@ func TestOracleLoadsWhatWeWrite(t *testing.T) {
 				}
 				checkWithTool(t, path)
 				// Without a limit, small integers are shared, and their use counts with them.
-				o := startOracle(t, dir, "--maxmemory", "1gb", "--maxmemory-policy", policy)
+				o := startOracle(t, dir, "maxmemory 1gb", "maxmemory-policy "+policy)
 				checkOracleHolds(t, o, entries, fmt.Sprintf("seed %d, version %d, compress %t, policy %s", seed, version, compress, policy))
 			}
 		}
@@ -194,11 +146,7 @@ func TestOracleLoadsWhatWeWrite(t *testing.T) {
 // checkWithTool runs redis-check-rdb on a file.
 func checkWithTool(t *testing.T, path string) {
 	t.Helper()
-	tool, err := exec.LookPath("redis-check-rdb")
-	if err != nil {
-		t.Skip("redis-check-rdb is not installed")
-	}
-	if out, err := exec.Command(tool, path).CombinedOutput(); err != nil || !bytes.Contains(out, []byte("RDB looks OK!")) {
+	if out, err := exec.Command(harness.LookPath(t, "redis-check-rdb"), path).CombinedOutput(); err != nil || !bytes.Contains(out, []byte("RDB looks OK!")) {
 		t.Fatalf("redis-check-rdb: %v\n%s", err, out)
 	}
 }
