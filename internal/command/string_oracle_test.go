@@ -210,7 +210,7 @@ var duelTemplates = []string{
 	"BITCOUNT key", "BITCOUNT key pos pos", "BITCOUNT key pos pos unit",
 	"BITPOS key bit", "BITPOS key bit pos", "BITPOS key bit pos pos", "BITPOS key bit pos pos unit",
 	"BITOP bitop key key", "BITOP bitop key key key", "BITOP bitop key key key key",
-	"BITFIELD key fields", "BITFIELD key fields", "BITFIELD key fields", "BITFIELD_RO key gets",
+	"BITFIELD key fields", "BITFIELD key fields", "BITFIELD key fields", "BITFIELD_RO key gets", "BITFIELD_RO key fields",
 }
 
 // duelWords stand in wrong places.
