@@ -7,6 +7,7 @@
 package dispatch
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -174,18 +175,24 @@ func askQueue(w *Worker, s *command.Session, r *request) (outcome, resp.Error) {
 
 // Texts that quote the request.
 
-const quotedArgsMax = 128
+const quotedMax = 128 // bytes
+
+// quoted returns what a C program prints of arg in up to so many bytes: nothing from a zero byte on.
+func quoted(arg []byte, limit int) []byte {
+	text, _, _ := bytes.Cut(arg[:min(len(arg), limit)], []byte{0})
+	return text
+}
 
 // unknownCommand is the reply to a command, or a subcommand, that does not exist.
 func unknownCommand(r *request) resp.Error {
 	if r.container != nil {
-		return resp.Error(fmt.Sprintf("ERR unknown subcommand '%.128s'. Try %s HELP.", r.args[1], strings.ToUpper(r.container.Name)))
+		return resp.Error(fmt.Sprintf("ERR unknown subcommand '%s'. Try %s HELP.", quoted(r.args[1], quotedMax), strings.ToUpper(r.container.Name)))
 	}
 	var b strings.Builder
-	for i := 1; i < len(r.args) && b.Len() < quotedArgsMax; i++ {
-		fmt.Fprintf(&b, "'%.*s' ", quotedArgsMax-b.Len(), r.args[i])
+	for i := 1; i < len(r.args) && b.Len() < quotedMax; i++ {
+		fmt.Fprintf(&b, "'%s' ", quoted(r.args[i], quotedMax-b.Len()))
 	}
-	return resp.Error(fmt.Sprintf("ERR unknown command '%.128s', with args beginning with: %s", r.args[0], b.String()))
+	return resp.Error(fmt.Sprintf("ERR unknown command '%s', with args beginning with: %s", quoted(r.args[0], quotedMax), b.String()))
 }
 
 func wrongArity(spec *command.Spec) resp.Error {
