@@ -187,6 +187,7 @@ var serverRows = []Spec{
 		Name: "debug", Arity: -2, Flags: Admin | NoScript | Loading | Stale | Protected, Since: "1.0.0",
 		Cost: "Depends on the subcommand", Summary: "Groups the commands for debugging the server.",
 		System: true,
+		Run:    debug,
 	},
 	{
 		Name: "failover", Arity: -1, Flags: Admin | NoScript | Stale, Since: "6.2.0",
