@@ -104,14 +104,13 @@ func (e *Encoder) AppendString(dst, s []byte) []byte {
 
 // AppendInt appends the string that is n's decimal form.
 func AppendInt(dst []byte, n int64) []byte {
-	const form = 0xc0
 	switch {
 	case n >= math.MinInt8 && n <= math.MaxInt8:
-		return append(dst, form|formInt8, byte(n))
+		return append(dst, specialForm+formInt8, byte(n))
 	case n >= math.MinInt16 && n <= math.MaxInt16:
-		return binary.LittleEndian.AppendUint16(append(dst, form|formInt16), uint16(n))
+		return binary.LittleEndian.AppendUint16(append(dst, specialForm+formInt16), uint16(n))
 	case n >= math.MinInt32 && n <= math.MaxInt32:
-		return binary.LittleEndian.AppendUint32(append(dst, form|formInt32), uint32(n))
+		return binary.LittleEndian.AppendUint32(append(dst, specialForm+formInt32), uint32(n))
 	}
 	var digits [20]byte
 	text := strconv.AppendInt(digits[:0], n, 10)
@@ -135,5 +134,5 @@ func (e *Encoder) appendCompressed(dst, s []byte) (out []byte, ok bool) {
 
 // appendCompressedHeader appends what precedes the bytes of a compressed string.
 func appendCompressedHeader(dst []byte, packed, length int) []byte {
-	return AppendLength(AppendLength(append(dst, 0xc0|formLZF), uint64(packed)), uint64(length))
+	return AppendLength(AppendLength(append(dst, specialForm+formLZF), uint64(packed)), uint64(length))
 }

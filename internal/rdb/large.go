@@ -164,7 +164,10 @@ func (s *splitter) large() error {
 		if v.length == 0 {
 			return placed(rec.Offset, what, rec.Key, ErrCorrupt)
 		}
-		v.window = make([]byte, largeWindowBytes)
+		if s.window == nil {
+			s.window = make([]byte, largeWindowBytes)
+		}
+		v.window = s.window
 	}
 	if err = s.o.Large(&rec, v); err == nil {
 		err = v.discard()

@@ -25,6 +25,8 @@ const (
 	formInt16
 	formInt32
 	formLZF
+
+	specialForm = 0xc0 // added to one of these, in place of a length's first byte
 )
 
 // maxStringBytes is more than any server can hold; what claims to be longer is corrupt.

@@ -92,7 +92,7 @@ func TestLZFRoundTrip(t *testing.T) {
 			}
 			checkUnpacks(t, fmt.Sprintf("seed %d, round %d, input %d", seed, round, i), packed[len("before"):], in)
 			full := len(packed) - len("before")
-			for limit := max(0, full-8); limit < full+8; limit++ {
+			for limit := max(0, full-8); limit < full+8 && full < 2000; limit++ {
 				got, ok := c.appendCompressed(nil, in, limit)
 				if ok && len(got) != full || ok && limit < full || !ok && limit > full {
 					t.Fatalf("seed %d, round %d, input %d: %d bytes, %t, with a limit of %d; %d without", seed, round, i, len(got), ok, limit, full)

@@ -99,6 +99,8 @@ type splitter struct {
 	footerBytes int64 // 0 until the footer is read
 	refused     error // what emit returned
 
+	window []byte // for compressed large values; nil until there is one
+
 	state state // at pos
 	ev    event
 }
