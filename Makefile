@@ -19,7 +19,7 @@ PKG ?= ./...
 VERBOSE := $(if $(CI),-v)
 # Rooms, and tests across rooms. The latter start processes, which go's test cache does not see.
 ROOMS = $$($(GO) list ./... | grep -v '^tarn/test/')
-ACROSS = $$($(GO) list ./test/... | grep -v -e '^tarn/test/crash' -e '^tarn/test/harness')
+ACROSS = $$($(GO) list ./test/... | grep -v -e '^tarn/test/crash')
 # What Tarn is built for besides this machine: os/arch.
 TARGETS = linux/amd64 linux/arm64 darwin/arm64 darwin/amd64
 
@@ -80,13 +80,13 @@ tidy:
 unit:
 	$(GO) test $(VERBOSE) $(ROOMS)
 
+# race checks invariants too when it runs servers: one such run is minutes, and both watch, not time.
 race:
 	$(GO) test $(VERBOSE) -race $(ROOMS)
-	$(GO) test $(VERBOSE) -race -count=1 $(ACROSS)
+	$(GO) test $(VERBOSE) -race -tags invariants -count=1 $(ACROSS)
 
 invariants:
 	$(GO) test $(VERBOSE) -tags invariants $(ROOMS)
-	$(GO) test $(VERBOSE) -tags invariants -count=1 $(ACROSS)
 
 # release runs once without the tag, since the tag must not hide a mistake.
 release: unit
