@@ -104,13 +104,14 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// isTable tells whether a function only returns something written out in it.
+// isTable tells whether a function is mostly one thing written out: a return statement that takes
+// up nearly all of it.
 func isTable(f *ast.FuncDecl) bool {
-	if f.Body == nil || len(f.Body.List) != 1 {
+	if f.Body == nil || len(f.Body.List) == 0 {
 		return false
 	}
-	_, returns := f.Body.List[0].(*ast.ReturnStmt)
-	return returns
+	last, ok := f.Body.List[len(f.Body.List)-1].(*ast.ReturnStmt)
+	return ok && last.End()-last.Pos() > (f.Body.End()-f.Body.Pos())*4/5
 }
 
 var (
