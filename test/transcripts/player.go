@@ -267,7 +267,7 @@ func (p *Player) until(c *harness.Conn, s *Step, args []string) ([]string, error
 	defer timer.Stop()
 	for {
 		lines, err := p.exchange(c, s, args)
-		if err != nil || s.Want == nil || s.Matches(lines) {
+		if err != nil || s.Want == nil || s.Matches(p.asWritten(lines)) {
 			return lines, err
 		}
 		select {
@@ -276,6 +276,22 @@ func (p *Player) until(c *harness.Conn, s *Step, args []string) ([]string, error
 		default:
 		}
 	}
+}
+
+// asWritten turns a reply in protocol 3 into what it would be in protocol 2, in which files that say
+// nothing of it are written. It knows the replies that are waited for: scalars and nulls.
+func (p *Player) asWritten(lines []string) []string {
+	if !p.mode.RESP3 {
+		return lines
+	}
+	lines = slices.Clone(lines)
+	for i, line := range lines {
+		if strings.TrimSpace(line) == "_" {
+			lines[i] = strings.Replace(line, "_", "$-1", 1)
+		}
+		lines[i] = strings.Replace(lines[i], `="txt:`, `"`, 1)
+	}
+	return lines
 }
 
 // expand puts in the values of ${...} in words.
