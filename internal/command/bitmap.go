@@ -6,7 +6,11 @@
 
 package command
 
-import "tarn/internal/keyspace"
+import (
+	"math"
+
+	"tarn/internal/keyspace"
+)
 
 func bitCount(c *Call) error {
 	r := bitRange{last: -1}
@@ -171,6 +175,9 @@ func (r *bitRange) clamp(length int) (from, to int64, ok bool) {
 	return 8 * from, 8*to + 7, ok
 }
 
+// maxBitOffset leaves room to count to the end of the widest field.
+const maxBitOffset = math.MaxInt64 - 64
+
 // parseBitOffset reads the position of a bit. With a width, "#n" stands for n fields of that many
 // bits; a product beyond 64 bits wraps around, as it does in Redis. Errors: ErrBitOffset.
 func (c *Call) parseBitOffset(arg []byte, width int64) (int64, error) {
@@ -180,7 +187,7 @@ func (c *Call) parseBitOffset(arg []byte, width int64) (int64, error) {
 	}
 	n, err := parseInt(arg)
 	offset := n * unit
-	if err != nil || offset < 0 || offset>>3 >= c.Env.Config.Current().ProtoMaxBulkLen {
+	if err != nil || offset < 0 || offset > maxBitOffset || offset>>3 >= c.Env.Config.Current().ProtoMaxBulkLen {
 		return 0, ErrBitOffset
 	}
 	return offset, nil

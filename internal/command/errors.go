@@ -24,6 +24,7 @@ const (
 	ErrLCSBoth     resp.Error = "ERR If you want both the length and indexes, please just use IDX."
 	ErrLCSTooLong  resp.Error = "ERR String too long for LCS"
 	ErrLCSTooLarge resp.Error = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
+	ErrLCSMemory   resp.Error = "ERR Insufficient memory, failed allocating transient memory for LCS"
 )
 
 // Of bitmaps and bit fields.

@@ -42,6 +42,9 @@ func lcs(c *Call) error {
 	if cells > uint64(c.Env.Config.Current().ProtoMaxBulkLen)/4 {
 		return ErrLCSTooLarge
 	}
+	if lcsBytes(len(a), len(b), !o.length) > lcsMemoryMax {
+		return ErrLCSMemory
+	}
 	if o.length {
 		n, _ := commonLength(a, b, false)
 		c.Reply.Int(int64(n))
@@ -164,6 +167,21 @@ func walkBack(a, b []byte, steps commonSteps, f func(commonRun)) {
 		}
 	}
 	flush()
+}
+
+// lcsMemoryMax bounds what LCS takes, in bytes, where proto-max-bulk-len has been raised. Its default
+// lets LCS take 32 MiB.
+const lcsMemoryMax = 512 << 20
+
+// lcsBytes returns how many bytes commonLength takes at most for strings of n and m bytes. The
+// product fits: neither is longer than the address space of a heap.
+func lcsBytes(n, m int, walk bool) uint64 {
+	short, words := uint64(min(n, m)), uint64(max(n, m)+63)/64
+	rows := min(short, 256) + 1
+	if walk {
+		rows += short
+	}
+	return 8 * rows * words
 }
 
 // commonLength returns the length of the longest common subsequence and, when walk is set, what

@@ -432,4 +432,3 @@ func TestRandomCommandsReachEveryHandler(t *testing.T) {
 		}
 	}
 }
-
