@@ -22,7 +22,13 @@ commands:
   version                                 print the version
 `
 
-func main() { os.Exit(run(os.Args)) }
+func main() {
+	args := make([]string, len(os.Args))
+	for i, arg := range os.Args {
+		args[i] = strings.Clone(arg) // the process title is written over the originals
+	}
+	os.Exit(run(args))
+}
 
 // run executes the command that the arguments name and returns the exit code.
 func run(args []string) int {
