@@ -102,7 +102,7 @@ fuzz:
 	awk '/^Fuzz/ { names[++n] = $$1 } /^ok/ { for (i = 1; i <= n; i++) print $$2, names[i]; n = 0 }' bin/fuzz-targets | \
 	while read -r package target; do \
 		echo "fuzz: $$package $$target for $(T)"; \
-		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(T) "$$package" || exit 1; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(T) "$$package" </dev/null || exit 1; \
 	done
 
 crash: build
