@@ -39,7 +39,7 @@ func (p *Store) InfoFields() []info.Field {
 		info.Bytes(section, "current_cow_peak", "Most bytes that writers had kept aside for the save under way.", held(func(_, peak int64) int64 { return peak })),
 		info.Bytes(section, "current_cow_size", "Bytes that writers keep aside for the save under way.", held(func(now, _ int64) int64 { return now })),
 		info.Seconds(section, "current_cow_size_age", "Age of current_cow_size: it is always of now.", zero),
-		info.Percent(section, "current_fork_perc", "Share of the keys that the save under way has written.", func() float64 {
+		info.Ratio(section, "current_fork_perc", "Share of the keys that the save under way has written.", func() float64 {
 			j := p.current()
 			if j == nil {
 				return 0
@@ -75,7 +75,7 @@ func (p *Store) InfoFields() []info.Field {
 			}
 			return int64((p.mono() - j.began) / time.Second)
 		}),
-		info.Count(section, "rdb_saves", "Good saves since the server started.", p.saves.Load),
+		info.Count(section, "rdb_saves", "Saves by SAVE, BGSAVE and save points since the server started.", p.saves.Load),
 		info.Bytes(section, "rdb_last_cow_size", "Most bytes kept aside for the last save in the background.", func() int64 {
 			p.mu.Lock()
 			defer p.mu.Unlock()
@@ -99,7 +99,7 @@ func (p *Store) InfoFields() []info.Field {
 		info.Bytes(section, "loading_total_bytes", "Size of the file being loaded.", p.load.total.Load).Only(loading),
 		info.Bytes(section, "loading_rdb_used_mem", "Memory that the file's writer used.", zero).Only(loading),
 		info.Bytes(section, "loading_loaded_bytes", "Bytes of the file that are loaded.", p.load.loaded.Load).Only(loading),
-		info.Percent(section, "loading_loaded_perc", "Share of the file that is loaded.", func() float64 {
+		info.Ratio(section, "loading_loaded_perc", "Share of the file that is loaded.", func() float64 {
 			if total := p.load.total.Load(); total > 0 {
 				return 100 * float64(p.load.loaded.Load()) / float64(total)
 			}
@@ -107,13 +107,17 @@ func (p *Store) InfoFields() []info.Field {
 		}).Only(loading),
 		info.Seconds(section, "loading_eta_seconds", "Seconds that loading will go on, at its present rate.", p.loadETA).Only(loading),
 		info.Count("stats", "total_forks", "Cuts of the keyspace made for saves.", p.cuts.Load),
-		info.MicroSeconds("stats", "latest_fork_usec", "How long everybody stood still at the latest cut.", p.cutMicros.Load),
+		info.Count("stats", "latest_fork_usec", "Microseconds that everybody stood still at the latest cut.", p.cutMicros.Load),
 	}
 }
 
+// current returns the save in the background, once it has cut, or nil.
 func (p *Store) current() *job {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.job == nil || p.job.snapshot == nil {
+		return nil
+	}
 	return p.job
 }
 

@@ -58,7 +58,7 @@ func (p *Store) path() string {
 // ErrReload.
 func (p *Store) Reload(noSave, noFlush, merge bool) error {
 	if !noSave {
-		if err := p.Save(); err != nil {
+		if err := p.saveNow(); err != nil {
 			return err
 		}
 	}

@@ -57,8 +57,11 @@ type Store struct {
 	tx   *keyspace.Tx // of saves in the foreground; used with the world stopped
 	cron *keyspace.Tx // of Cron
 
+	place sync.Mutex // held from the last look at whether a save is cancelled to its renaming; before mu
+
 	mu        sync.Mutex // guards the fields below
-	job       *job       // the save under way, or nil
+	busy      bool       // a save is under way, in the foreground or the background
+	job       *job       // the one in the background, or nil
 	scheduled bool       // BGSAVE SCHEDULE waits
 	lastTry   int64      // Unix s of the latest start of a save in the background
 	failed    bool       // the latest save in the background failed
@@ -94,13 +97,31 @@ func (p *Store) Saving() bool {
 	return p.job != nil
 }
 
-// judge decides whether writes are refused because the last save failed. mu is not held.
-func (p *Store) judge() {
-	c := p.o.Config.Current()
+// claim makes j the only save, unless there is one already. It is nil for a save in the foreground.
+func (p *Store) claim(j *job) bool {
 	p.mu.Lock()
-	refuse := p.failed && c.StopWritesOnBgsaveError && len(c.Save) > 0
+	defer p.mu.Unlock()
+	if p.busy {
+		return false
+	}
+	p.busy, p.job = true, j
+	return true
+}
+
+// release lets another save begin.
+func (p *Store) release() {
+	p.mu.Lock()
+	p.busy, p.job = false, nil
 	p.mu.Unlock()
-	if refuse {
+}
+
+// judge decides whether writes are refused because the last save failed. mu is held throughout, so
+// that the last decision is the one that stays.
+func (p *Store) judge() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.o.Config.Current()
+	if p.failed && c.StopWritesOnBgsaveError && len(c.Save) > 0 {
 		p.o.Refuse(errMisconf)
 	} else {
 		p.o.Refuse("")

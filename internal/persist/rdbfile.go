@@ -32,36 +32,48 @@ const (
 
 // job is a save under way.
 type job struct {
-	snapshot  *keyspace.Snapshot
-	began     time.Duration // monotonic
-	dirty     int64         // keyspace.Dirty at the cut
+	snapshot  *keyspace.Snapshot // nil until the cut; of a save in the background, guarded by Store.mu until then
+	began     time.Duration      // monotonic
+	dirty     int64              // keyspace.Dirty at the cut
 	cancelled atomic.Bool
 	done      chan struct{}
 }
 
 // Save writes the RDB file before it returns. The world is stopped. Errors: ErrInProgress, ErrSave.
 func (p *Store) Save() error {
-	if p.Saving() {
+	err := p.saveNow()
+	if err != ErrInProgress {
+		p.saves.Add(1)
+	}
+	return err
+}
+
+// saveNow is Save for those whose saves are not counted. Errors: ErrInProgress, ErrSave.
+func (p *Store) saveNow() error {
+	if !p.claim(nil) {
 		return ErrInProgress
 	}
-	j, err := p.cut(p.tx, nil)
+	defer p.release()
+	j := p.newJob()
+	err := p.cut(p.tx, j, nil)
 	if err == nil {
-		err = p.write(j, p.tempName(""))
+		err = p.write(j, false)
 	}
 	if err != nil {
 		p.o.Log.Warning("%s", saveText(err))
 		return ErrSave
 	}
-	p.succeeded(j)
+	p.mu.Lock()
+	p.succeeded(j.dirty)
+	p.mu.Unlock()
+	p.judge()
 	return nil
 }
 
-// BGSave starts a save in the background. With schedule set, a save that cannot start now starts
-// later and scheduled is true. Errors: ErrInProgress; those of the system.
-func (p *Store) BGSave(tx *keyspace.Tx, schedule bool) (scheduled bool, err error) {
-	if p.Saving() {
-		return false, ErrInProgress
-	}
+// BGSave starts a save in the background. The world is stopped. To schedule it would make a
+// difference if something else than a save were in its way; nothing is. Errors: ErrInProgress; those
+// of the system.
+func (p *Store) BGSave(tx *keyspace.Tx, _ bool) (scheduled bool, err error) {
 	return false, p.start(tx)
 }
 
@@ -76,47 +88,57 @@ func (p *Store) Schedule() error {
 	return nil
 }
 
-// start cuts now and writes on a goroutine.
+// start cuts now and writes on a goroutine. Errors: ErrInProgress; those of the system.
 func (p *Store) start(tx *keyspace.Tx) error {
+	j := p.newJob()
+	if !p.claim(j) {
+		return ErrInProgress
+	}
+	p.saves.Add(1)
 	p.mu.Lock()
 	p.lastTry = p.o.Clock.Millis() / 1000
-	p.scheduled = false
 	p.mu.Unlock()
-	j, err := p.cut(tx, p.pace)
-	if err != nil {
+	if err := p.cut(tx, j, p.pace); err != nil {
 		p.o.Log.Warning("Can't save in background: %s", err)
-		p.ended(nil, err)
+		p.mu.Lock()
+		p.failed = true
+		p.mu.Unlock()
+		p.release()
+		close(j.done)
+		p.judge()
 		return err
 	}
-	p.mu.Lock()
-	p.job = j
-	p.mu.Unlock()
 	p.o.Log.Notice("Background saving started by pid %d", p.o.Pid)
 	go func() {
-		err := p.write(j, p.tempName("bg-"))
-		p.ended(j, err)
+		p.ended(j, p.write(j, true))
 		close(j.done)
 	}()
 	return nil
 }
 
-// cut begins a snapshot and takes the time that everybody stood still.
-func (p *Store) cut(tx *keyspace.Tx, pace func(time.Duration) time.Duration) (*job, error) {
-	j := &job{done: make(chan struct{}), began: p.mono()}
+func (p *Store) newJob() *job { return &job{done: make(chan struct{}), began: p.mono()} }
+
+// cut begins the snapshot of a job and takes the time that everybody stood still.
+func (p *Store) cut(tx *keyspace.Tx, j *job, pace func(time.Duration) time.Duration) error {
 	before := p.mono()
 	s, err := tx.Begin(keyspace.SnapshotOptions{
 		Limit: p.o.Config.Current().SnapshotBufferLimit, Resume: p.o.Resume, Pace: pace,
 		AtCut: func() { j.dirty = p.o.Keyspace.Dirty() },
 	})
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("cut the keyspace: %w", err)
 	}
 	took := p.mono() - before
 	p.cutMicros.Store(took.Microseconds())
 	p.cuts.Add(1)
 	p.o.Latency.Observe("fork", took.Milliseconds())
+	p.mu.Lock()
 	j.snapshot = s
-	return j, nil
+	p.mu.Unlock()
+	if j.cancelled.Load() { // between the claim and the cut
+		s.Cancel()
+	}
+	return nil
 }
 
 func (p *Store) mono() time.Duration { return time.Duration(p.o.Clock.Mono()) }
@@ -131,51 +153,49 @@ func (p *Store) pace(worked time.Duration) time.Duration {
 	return worked * time.Duration(100-duty) / time.Duration(duty)
 }
 
-// ended takes note of how a save in the background ended.
+// ended takes note of how a save in the background ended. All that is told of it changes at once,
+// so that who sees that it is over sees how.
 func (p *Store) ended(j *job, err error) {
-	if j != nil {
-		now, peak, _ := j.snapshot.Held()
-		_ = now
-		p.mu.Lock()
-		p.job = nil
-		p.lastSecs = int64((p.mono() - j.began) / time.Second)
-		p.lastHeld = peak
-		p.mu.Unlock()
-	}
 	switch {
 	case err == nil:
 		p.o.Log.Notice("Background saving terminated with success")
-		p.succeeded(j)
 	case isCancelled(err):
 		p.o.Log.Warning("Background saving terminated by request")
 	default:
 		p.o.Log.Warning("%s", saveText(err))
 		p.o.Log.Warning("Background saving error")
-		p.mu.Lock()
-		p.failed = true
-		p.mu.Unlock()
 	}
+	_, peak, _ := j.snapshot.Held()
+	p.mu.Lock()
+	p.busy, p.job = false, nil
+	p.lastSecs = int64((p.mono() - j.began) / time.Second)
+	p.lastHeld = peak
+	if err == nil {
+		p.succeeded(j.dirty)
+	} else if !isCancelled(err) {
+		p.failed = true
+	}
+	p.mu.Unlock()
 	p.judge()
 }
 
-func (p *Store) succeeded(j *job) {
-	p.saved.Store(j.dirty)
+// succeeded takes note of a file put in place that holds the first dirty changes. mu is held.
+func (p *Store) succeeded(dirty int64) {
+	p.saved.Store(max(p.saved.Load(), dirty)) // FLUSHALL may have saved later changes meanwhile
 	p.lastSave.Store(p.o.Clock.Millis() / 1000)
-	p.saves.Add(1)
-	p.mu.Lock()
 	p.failed = false
-	p.mu.Unlock()
-	p.judge()
 }
 
 // Abort makes a save in the background end soon, without a file. It does not wait.
 func (p *Store) Abort() {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	j := p.job
-	p.mu.Unlock()
-	if j != nil {
-		p.o.Log.Notice("There is a child saving an .rdb. Killing it!")
-		j.cancelled.Store(true)
+	if j == nil || j.cancelled.Swap(true) {
+		return
+	}
+	p.o.Log.Notice("There is a child saving an .rdb. Killing it!")
+	if j.snapshot != nil {
 		j.snapshot.Cancel()
 	}
 }
@@ -193,33 +213,46 @@ func (p *Store) Wait() {
 // FlushedAll saves the empty keyspace after FLUSHALL, when there are save points. Shards may be
 // locked: nothing of them is read.
 func (p *Store) FlushedAll() error {
-	c := p.o.Config.Current()
-	if len(c.Save) == 0 {
+	w := p.newFile(false)
+	if len(w.cfg.Save) == 0 {
 		return nil
 	}
-	w := &fileWriter{store: p, cfg: c, name: filepath.Join(c.Dir, p.tempName(""))}
 	dirty := p.o.Keyspace.Dirty()
 	err := w.create()
 	if err == nil {
-		err = w.finish(filepath.Join(c.Dir, c.DBFilename), func() bool { return false })
+		err = w.finish()
 	}
 	if err != nil {
 		w.abandon()
 		p.o.Log.Warning("%s", saveText(err))
 		return ErrSave
 	}
-	p.succeeded(&job{dirty: dirty})
+	p.o.Log.Notice("DB saved on disk")
+	p.mu.Lock()
+	p.succeeded(dirty)
+	p.mu.Unlock()
+	p.judge()
 	return nil
 }
 
-func (p *Store) tempName(mark string) string {
-	return "temp-" + mark + strconv.Itoa(p.o.Pid) + ".rdb"
+// newFile returns the writer of the next RDB file. A save in the background has a temporary file of
+// its own: FLUSHALL may save beside it.
+func (p *Store) newFile(background bool) *fileWriter {
+	c := p.o.Config.Current()
+	mark := ""
+	if background {
+		mark = "bg-"
+	}
+	return &fileWriter{
+		store: p, cfg: c, background: background, cancelled: func() bool { return false },
+		name: filepath.Join(c.Dir, "temp-"+mark+strconv.Itoa(p.o.Pid)+".rdb"),
+	}
 }
 
 // write runs the snapshot of a job into the RDB file.
-func (p *Store) write(j *job, temp string) error {
-	c := p.o.Config.Current()
-	w := &fileWriter{store: p, cfg: c, job: j, name: filepath.Join(c.Dir, temp)}
+func (p *Store) write(j *job, background bool) error {
+	w := p.newFile(background)
+	w.cancelled = j.cancelled.Load
 	err := w.create()
 	// The snapshot is run even when there is no file, so that writers are let go.
 	if err != nil {
@@ -237,31 +270,34 @@ func (p *Store) write(j *job, temp string) error {
 		err = runErr
 	}
 	if err == nil {
-		err = w.finish(filepath.Join(c.Dir, c.DBFilename), j.cancelled.Load)
+		err = w.finish()
 	}
 	if err != nil {
 		w.abandon()
 		return err
 	}
-	_, peak, total := j.snapshot.Held()
 	p.o.Log.Notice("DB saved on disk")
-	p.o.Log.Notice("Fork CoW for RDB: current %d MB, peak %d MB, average %d MB", total>>20, peak>>20, peak>>20)
+	if background {
+		_, peak, total := j.snapshot.Held()
+		p.o.Log.Notice("Fork CoW for RDB: current %d MB, peak %d MB, average %d MB", total>>20, peak>>20, peak>>20)
+	}
 	return nil
 }
 
 // fileWriter is an RDB file being written.
 type fileWriter struct {
-	store   *Store
-	cfg     *config.Config
-	job     *job
-	name    string
-	file    vfs.File
-	out     *rdb.Writer
-	enc     rdb.Encoder
-	buf     []byte
-	db      int
-	synced  int64 // bytes that were sent to the disk
-	dropped int64 // bytes that were dropped from the page cache
+	store      *Store
+	cfg        *config.Config
+	background bool
+	cancelled  func() bool
+	name       string // of the temporary file
+	file       vfs.File
+	out        *rdb.Writer
+	enc        rdb.Encoder
+	buf        []byte
+	db         int
+	synced     int64 // bytes that were sent to the disk
+	dropped    int64 // bytes that were dropped from the page cache
 }
 
 // Write implements io.Writer for out: the file, with hints to the disk.
@@ -289,7 +325,7 @@ func (w *fileWriter) Write(b []byte) (int, error) {
 // create opens the temporary file and writes the header.
 func (w *fileWriter) create() (err error) {
 	if w.file, err = w.store.o.Files.OpenFile(w.name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o644); err != nil {
-		return &openError{w.name, err}
+		return &openError{filepath.Base(w.name), w.cfg.Dir, err}
 	}
 	w.buf = make([]byte, 0, outBytes+rdb.MaxEntryBytes(1<<10, largeBytes))
 	w.db = -1
@@ -358,7 +394,7 @@ func (w *fileWriter) large(r *keyspace.Record) error {
 			if err := w.flush(); err != nil {
 				return err
 			}
-			if w.job.cancelled.Load() {
+			if w.cancelled() {
 				return keyspace.ErrCancelled
 			}
 		}
@@ -387,14 +423,14 @@ func (w *fileWriter) delay() {
 	}
 	for left := time.Duration(micros) * time.Microsecond; left > 0; left -= delaySlice {
 		time.Sleep(min(left, delaySlice))
-		if w.store.o.Config.Current().RDBKeySaveDelay != micros || w.job.cancelled.Load() {
+		if w.store.o.Config.Current().RDBKeySaveDelay != micros || w.cancelled() {
 			return
 		}
 	}
 }
 
 // finish completes the file and puts it in place, unless the save was cancelled meanwhile.
-func (w *fileWriter) finish(path string, cancelled func() bool) error {
+func (w *fileWriter) finish() error {
 	if err := w.flush(); err != nil {
 		return err
 	}
@@ -402,24 +438,32 @@ func (w *fileWriter) finish(path string, cancelled func() bool) error {
 		return err
 	}
 	if err := w.file.Sync(); err != nil {
-		return fmt.Errorf("fsync %s: %w", w.name, err)
+		return &stepError{"fsync", err}
 	}
 	err := w.file.Close()
 	w.file = nil
 	if err != nil {
-		return fmt.Errorf("close %s: %w", w.name, err)
+		return &stepError{"close", err}
 	}
-	files := w.store.o.Files
-	w.store.mu.Lock() // a save that is told to end must not replace the file any more
-	defer w.store.mu.Unlock()
-	if cancelled() {
+	if err := w.moveIntoPlace(); err != nil {
+		return err
+	}
+	if err := w.store.o.Files.SyncDir(w.cfg.Dir); err != nil {
+		return &stepError{"fsync of the directory", err}
+	}
+	return nil
+}
+
+// moveIntoPlace gives the file its name. One that was cancelled by FLUSHALL must not get it after
+// the file that FLUSHALL saved.
+func (w *fileWriter) moveIntoPlace() error {
+	w.store.place.Lock()
+	defer w.store.place.Unlock()
+	if w.cancelled() {
 		return keyspace.ErrCancelled
 	}
-	if err := files.Rename(w.name, path); err != nil {
-		return fmt.Errorf("Error moving temp DB file %s on the final destination %s (in server root dir %s): %w", w.name, path, w.cfg.Dir, err)
-	}
-	if err := files.SyncDir(w.cfg.Dir); err != nil {
-		return fmt.Errorf("fsync directory %s: %w", w.cfg.Dir, err)
+	if err := w.store.o.Files.Rename(w.name, filepath.Join(w.cfg.Dir, w.cfg.DBFilename)); err != nil {
+		return &moveError{filepath.Base(w.name), w.cfg.DBFilename, w.cfg.Dir, err}
 	}
 	return nil
 }
@@ -434,22 +478,47 @@ func (w *fileWriter) abandon() {
 
 // openError is the failure to open a temporary file.
 type openError struct {
-	name string
-	err  error
+	name, dir string
+	err       error
 }
 
 func (e *openError) Error() string {
-	return fmt.Sprintf("Failed opening the temp RDB file %s (in server root dir %s) for saving: %s", filepath.Base(e.name), filepath.Dir(e.name), systemText(e.err))
+	return fmt.Sprintf("Failed opening the temp RDB file %s (in server root dir %s) for saving: %s", e.name, e.dir, systemText(e.err))
 }
 
 func (e *openError) Unwrap() error { return e.err }
 
+// moveError is the failure to give a complete file its name.
+type moveError struct {
+	from, to, dir string
+	err           error
+}
+
+func (e *moveError) Error() string {
+	return fmt.Sprintf("Error moving temp DB file %s on the final destination %s (in server root dir %s): %s", e.from, e.to, e.dir, systemText(e.err))
+}
+
+func (e *moveError) Unwrap() error { return e.err }
+
+// stepError is the failure of another step.
+type stepError struct {
+	step string
+	err  error
+}
+
+func (e *stepError) Error() string {
+	return fmt.Sprintf("Write error saving DB on disk(%s): %s", e.step, systemText(e.err))
+}
+
+func (e *stepError) Unwrap() error { return e.err }
+
 // saveText is what the log says of a save that failed.
 func saveText(err error) string {
-	if _, ok := err.(*openError); ok {
+	switch err.(type) {
+	case *openError, *moveError, *stepError:
 		return err.Error()
 	}
-	return "Write error saving DB on disk: " + err.Error()
+	return (&stepError{"write", err}).Error()
 }
 
 // systemText is the system's text for an error, without the path that Go puts before it.

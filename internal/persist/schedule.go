@@ -7,7 +7,8 @@ import "tarn/internal/keyspace"
 // retrySeconds is how long a failed save in the background is not tried again by itself.
 const retrySeconds = 5
 
-// Cron starts a save when a save point is met or one was scheduled. It is called hz times a second.
+// Cron starts a save when a save point is met or one was scheduled. It is called hz times a second,
+// with the world stopped: what it starts must not meet a command that saves, or a shutdown.
 func (p *Store) Cron() {
 	c := p.o.Config.Current()
 	now := p.o.Clock.Millis() / 1000
@@ -26,8 +27,10 @@ func (p *Store) Cron() {
 			return
 		}
 	}
-	if scheduled {
-		_ = p.start(p.cronTx())
+	if scheduled && p.start(p.cronTx()) == nil {
+		p.mu.Lock()
+		p.scheduled = false
+		p.mu.Unlock()
 	}
 }
 

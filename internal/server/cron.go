@@ -2,7 +2,8 @@
 //
 // Three jobs, each with a goroutine of its own: the cron proper, hz times a second (clients, save
 // points, samples, title); the sweep of expired keys, which sleeps until the next deadline; and the
-// freeing of what was flushed in the background. Only cron's look at clients stops the world.
+// freeing of what was flushed in the background. Only cron's look at clients and
+// save points stops the world.
 
 package server
 
@@ -43,12 +44,14 @@ func (s *Server) cron() {
 			continue
 		}
 		began := s.clock.Mono()
-		s.dispatcher.World.Alone(func() { s.clients.tidy(s.cfg(), s.unixSeconds()) })
+		s.dispatcher.World.Alone(func() {
+			s.clients.tidy(s.cfg(), s.unixSeconds())
+			if !s.dispatcher.IsLoading() {
+				s.persist.Cron()
+			}
+		})
 		if s.dispatcher.PauseOver(s.clock.Millis()) {
 			s.resume()
-		}
-		if !s.dispatcher.IsLoading() {
-			s.persist.Cron()
 		}
 		if now := s.clock.Mono(); time.Duration(now-sampled) >= sampleEvery {
 			sampled = now
