@@ -83,17 +83,17 @@ unit:
 # race checks invariants too when it runs servers: one such run is minutes, and both watch, not time.
 race:
 	$(GO) test $(VERBOSE) -race $(ROOMS)
-	$(GO) test $(VERBOSE) -race -tags invariants -count=1 $(ACROSS)
+	$(GO) test $(VERBOSE) -race -tags invariants -count=1 -timeout 20m $(ACROSS)
 
 invariants:
 	$(GO) test $(VERBOSE) -tags invariants $(ROOMS)
 
 # release runs once without the tag, since the tag must not hide a mistake.
 release: unit
-	$(GO) test $(VERBOSE) -count=1 $(ACROSS)
+	$(GO) test $(VERBOSE) -count=1 -timeout 20m $(ACROSS)
 
 oracle: deps
-	$(GO) test $(VERBOSE) -count=1 ./test/transcripts
+	$(GO) test $(VERBOSE) -count=1 -timeout 20m ./test/transcripts
 
 # fuzz finds the targets itself and gives each T. What breaks one is saved under its testdata/fuzz.
 fuzz:
@@ -106,7 +106,7 @@ fuzz:
 	done
 
 crash: build
-	@if [ -d test/crash ]; then $(GO) test $(VERBOSE) -count=1 ./test/crash/...; fi
+	@if [ -d test/crash ]; then $(GO) test $(VERBOSE) -count=1 -timeout 20m ./test/crash/...; fi
 
 generate:
 	$(GO) generate ./...
