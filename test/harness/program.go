@@ -65,7 +65,7 @@ func buildTarn() (path string, out []byte, err error) {
 		args = append(args, "-tags=invariants")
 		name += "-invariants"
 	}
-	if raceEnabled {
+	if Race {
 		args = append(args, "-race")
 		name += "-race"
 	}

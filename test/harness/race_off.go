@@ -4,4 +4,5 @@
 
 package harness
 
-const raceEnabled = false
+// Race tells whether tests, and the Tarn built for them, have the race detector.
+const Race = false

@@ -130,12 +130,11 @@ func fieldNames(text string) []string {
 	for line := range strings.SplitSeq(strings.TrimPrefix(text, "txt:"), "\n") {
 		line = strings.TrimSuffix(line, "\r")
 		name, _, isField := strings.Cut(line, ":")
-		words := strings.Fields(line)
 		switch {
 		case strings.HasPrefix(line, "# "):
 			names = append(names, "["+line[2:]+"]")
-		case len(words) > 0 && strings.Contains(words[0], "="):
-			for _, word := range words {
+		case strings.Contains(name, "="):
+			for _, word := range strings.Fields(line) {
 				name, _, _ := strings.Cut(word, "=")
 				names = append(names, name)
 			}

@@ -105,6 +105,19 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
+func TestFieldNames(t *testing.T) {
+	for _, tc := range []struct{ text, want string }{
+		{"# Server\r\nos:Linux a=b\r\nconfig_file:/x=1/y\r\n\r\n# Keyspace\r\ndb0:keys=1,expires=0\r\n", "[Server] os config_file [Keyspace] db0"},
+		{"id=1 addr=127.0.0.1:5 name= user=default\n", "id addr name user"},
+		{"txt:# A\r\nb:\r\n", "[A] b"},
+		{"", ""},
+	} {
+		if got := strings.Join(fieldNames(tc.text), " "); got != tc.want {
+			t.Errorf("fieldNames(%q) = %s, want %s", tc.text, got, tc.want)
+		}
+	}
+}
+
 // TestMatches judges single replies.
 func TestMatches(t *testing.T) {
 	for _, tc := range []struct {
