@@ -3,6 +3,7 @@
 package transcripts
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -44,8 +45,8 @@ const (
 // keepSnapshotRunning starts a BGSAVE unless one is in progress. With the mode's delay per key one
 // takes most of a second, so that lines meet snapshots at their beginning, middle and end.
 func keepSnapshotRunning(control *harness.Conn) error {
-	info, err := control.Do("INFO", "persistence")
-	if err != nil || strings.Contains(info.Text, "rdb_bgsave_in_progress:1") {
+	running, err := snapshotRuns(control)
+	if err != nil || running {
 		return err
 	}
 	for _, args := range [][]string{
@@ -56,5 +57,13 @@ func keepSnapshotRunning(control *harness.Conn) error {
 			return fmt.Errorf("%q: %v, %w", args, v, err)
 		}
 	}
-	return nil
+	if running, err = snapshotRuns(control); err == nil && !running {
+		err = errors.New("a BGSAVE just started is not in progress")
+	}
+	return err
+}
+
+func snapshotRuns(control *harness.Conn) (bool, error) {
+	info, err := control.Do("INFO", "persistence")
+	return strings.Contains(info.Text, "rdb_bgsave_in_progress:1"), err
 }
