@@ -2,7 +2,10 @@
 
 package command
 
-import "tarn/internal/resp"
+import (
+	"tarn/internal/keyspace"
+	"tarn/internal/resp"
+)
 
 // Errors of transactions.
 const (
@@ -42,6 +45,9 @@ func watch(c *Call) error {
 		if s.watches(name) {
 			continue
 		}
+		// A key that has ended goes now, so that its disappearance is no change later. The running
+		// save may hold it back.
+		c.Tx.Key(c.DB(), name, keyspace.Peek)
 		k := c.Tx.Stored(c.DB(), name)
 		c.Tx.Watch(c.DB(), name, s)
 		m.Watched = append(m.Watched, WatchedKey{DB: c.DB(), Name: string(name), Expired: k.Exists() && k.Stale()})
