@@ -5,6 +5,7 @@ package dispatch
 import (
 	"errors"
 	"math"
+	"strings"
 
 	"tarn/internal/clock"
 	"tarn/internal/command"
@@ -74,6 +75,7 @@ func (w *Worker) run(s *command.Session, r *request) bool {
 		}
 	}
 	w.call.Begin(spec, r.args, r.hashed, r.hash)
+	w.tx.SetNoTouch(s.State&command.NoTouch != 0)
 	if !w.lock(s, r) {
 		return false
 	}
@@ -146,10 +148,10 @@ func (w *Worker) refuse(s *command.Session, spec *command.Spec, e resp.Error) {
 	}
 	if spec != nil {
 		w.stats.Rejected(spec.Index)
-		if spec.Name == "exec" && s.State&command.InMulti != 0 {
+		if spec.Name == "exec" { // also outside MULTI, as in Redis
 			s.DropQueue()
 			s.Unwatch(w.tx)
-			e = "EXECABORT Transaction discarded because of: " + e
+			e = "EXECABORT Transaction discarded because of: " + resp.Error(strings.TrimPrefix(string(e), "ERR "))
 		}
 	}
 	w.Writer.Error(e)

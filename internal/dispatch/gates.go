@@ -95,19 +95,14 @@ func askProtected(w *Worker, s *command.Session, r *request) (outcome, resp.Erro
 	if name := r.spec.Name; name == "module" || r.spec.Parent != nil && r.spec.Parent.Name == "module" {
 		enabled, refusal = w.cfg.EnableModuleCommand, errModuleRefused
 	}
-	if enabled.Allows(isLocal(s)) {
+	if enabled.Allows(s.IsLocal()) {
 		return pass, ""
 	}
 	return pass, refusal
 }
 
-func isLocal(s *command.Session) bool {
-	addr := s.Conn.Addr()
-	return s.State&command.Unix != 0 || strings.HasPrefix(addr, "127.") || strings.HasPrefix(addr, "[::1]")
-}
-
 func askAuth(w *Worker, s *command.Session, r *request) (outcome, resp.Error) {
-	if r.spec.Flags&command.NoAuth != 0 {
+	if r.spec.Flags&command.NoAuth != 0 || w.cfg.RequirePass == "" {
 		return pass, ""
 	}
 	return pass, ErrNoAuth
