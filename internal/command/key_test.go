@@ -262,10 +262,20 @@ func TestUseOfKeys(t *testing.T) {
 		cl.expect([2]string{"OBJECT IDLETIME k", want})
 	}
 
+	// By documentation of 7.2 only: CLIENT NO-TOUCH holds for all commands but TOUCH.
 	c := clock.NewManual(someDay)
 	p := newInProcess(t, c)
 	cl := p.client(resp.RESP2)
 	cl.do("SET", "k", "v")
+	c.Advance(100 * time.Second)
+	cl.expect(
+		[2]string{"CLIENT NO-TOUCH ON", "+OK"}, [2]string{"GET k", "$1\r\nv"}, [2]string{"EXPIRE k 1000", ":1"}, [2]string{"OBJECT IDLETIME k", ":100"},
+		[2]string{"TOUCH k", ":1"}, [2]string{"OBJECT IDLETIME k", ":0"},
+	)
+	c.Advance(100 * time.Second)
+	other := p.client(resp.RESP2)
+	other.expect([2]string{"OBJECT IDLETIME k", ":100"}, [2]string{"GET k", "$1\r\nv"}, [2]string{"OBJECT IDLETIME k", ":0"})
+
 	payload := splitBulks(t, cl.do("DUMP", "k"))[0]
 	for _, idle := range []string{"0", "1", "1000", "16777215"} {
 		if got := cl.do("RESTORE", "r", "0", payload, "IDLETIME", idle, "REPLACE"); got != "+OK\r\n" {
