@@ -87,7 +87,6 @@ func (k *Key) MoveTo(to *Key) error {
 		if err := k.copyTo(to, k.e.clock()); err != nil {
 			return err
 		}
-		k.slot = slot{} // to, or a deadline that had passed, may have moved it
 		k.Delete()
 		return nil
 	}
@@ -101,8 +100,8 @@ func (k *Key) MoveTo(to *Key) error {
 	if l.deadline != 0 {
 		k.d.deadlines.Delete(k.e.deadline(l), k.ref)
 	}
-	k.slot = slot{}
 	k.d.table.Remove(k.place())
+	k.sh.moves++
 	k.sh.heap.Free(k.ref, mem.Keys)
 	k.ref, k.e = 0, entry{}
 	return nil

@@ -58,8 +58,8 @@ const (
 	descriptorSize = 12
 	embstrMax      = 44 // bytes: Redis's limit for reporting "embstr"
 
-	// maxEmbedded is the largest entry that holds its value itself, in bytes. Above, a value has a
-	// block of its own, so that changing its end need not move its key and a save can pin it.
+	// maxEmbedded is the largest entry that holds a value above embstrMax itself, in bytes. Above, it
+	// has a block of its own, so that changing its end need not move its key and a save can pin it.
 	maxEmbedded = 4096
 )
 
@@ -215,6 +215,9 @@ type parts struct {
 	valueLen int
 	deadline int64 // NoDeadline: none
 }
+
+// embeds tells whether the value stands in the entry. What is reported as embstr always does.
+func (p *parts) embeds() bool { return p.valueLen <= embstrMax || p.size() <= maxEmbedded }
 
 func (p *parts) size() int { return entrySize(len(p.key), p.valueLen, p.deadline != NoDeadline) }
 

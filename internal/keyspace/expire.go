@@ -19,6 +19,9 @@ const (
 
 	// sweepBatch bounds the keys deleted under one hold of a shard's lock: about 10 µs of work.
 	sweepBatch = 32
+
+	// sweepIdle is how long a sweep may be put off when no deadline is known, in ms.
+	sweepIdle = 60_000
 )
 
 // SetDeadline makes the existing key end at a Unix time in ms; NoDeadline makes it last.
@@ -57,16 +60,23 @@ func (sh *shard) noteDeadline(ms int64) {
 	}
 }
 
-// expire deletes the key because its deadline has passed. While a save still needs its large value
-// the key is only seen as absent, and the sweep deletes it later.
+// expire deletes the key because its deadline has passed. While the running save cannot take it, the
+// key is only seen as absent, and the sweep deletes it later.
 func (k *Key) expire() {
-	if k.sh.mustWait(k.e) {
-		k.ref, k.e = 0, entry{}
+	if k.sh.busySaving(k.d, k.e) {
+		k.hidden, k.ref, k.e = k.ref, 0, entry{}
 		return
 	}
 	k.Delete()
 	k.tx.Expired.Add(1)
 	k.ChangedBy("expired", 0) // a key that ends is no change to save
+}
+
+// dropHidden deletes the entry that expire could not, whatever that costs the running save.
+func (k *Key) dropHidden() {
+	k.ref, k.e, k.hidden = k.hidden, k.sh.keyer.entry(k.hidden), 0
+	k.Delete()
+	k.tx.Expired.Add(1)
 }
 
 // SetActiveExpire switches the sweep on or off; look-ups expire keys all the same.
@@ -78,14 +88,14 @@ func (ks *Keyspace) HoldExpired(on bool) { ks.frozen.Store(on) }
 func (ks *Keyspace) keepExpired() bool { return ks.frozen.Load() }
 
 // Sweep deletes keys whose deadline has passed, for at most limit, and tells when it next has
-// something to do: Unix ms, at the earliest now+1 when the cap was reached.
+// something to do: Unix ms, at the earliest now+1, as when the cap was reached, and within a minute.
 func (tx *Tx) Sweep(now int64, limit time.Duration, elapsed func() time.Duration) (next int64) {
 	ks := tx.ks
+	next = now + sweepIdle
 	if ks.hold.Load() || ks.frozen.Load() {
-		return never
+		return next
 	}
 	tx.SetNow(now)
-	next = never
 	start := int(tx.random() & ks.mask)
 	for i := range ks.shards {
 		sh := &ks.shards[(start+i)&int(ks.mask)]
@@ -125,12 +135,14 @@ func (tx *Tx) sweepShard(sh *shard) (more bool) {
 				break
 			}
 			e := sh.keyer.entry(ref)
-			if sh.mustWait(e) {
-				// The save is about to reach this large value: look again next time.
+			name := e.keyBytes(e.layout())
+			if sh.busySaving(d, e) {
+				if sh.mustWait(e) {
+					sh.snap.s.hurry(place{sh, d, string(name)})
+				}
 				soonest = min(soonest, tx.now+1)
 				break
 			}
-			name := e.keyBytes(e.layout())
 			hash := tx.ks.hash.sum(name)
 			k := Key{tx: tx, sh: sh, d: d, db: db, name: name, hash: hash, ref: ref, e: e}
 			sh.touchWatchers(db, name)

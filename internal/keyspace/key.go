@@ -28,8 +28,13 @@ type Key struct {
 	name []byte
 	hash uint64
 	slot hashtable.Slot
-	ref  mem.Ref
+	at   uint64  // the shard's moves when slot was found
+	ref  mem.Ref // 0: absent
 	e    entry
+
+	// hidden is the entry of a key that is past its deadline but could not be deleted because of the
+	// running save: the key is seen as absent, and what takes its place deletes the entry first.
+	hidden mem.Ref
 }
 
 // Exists tells whether the key holds a value.
@@ -92,6 +97,7 @@ func (k *Key) Delete() bool {
 		k.d.deadlines.Delete(k.e.deadline(l), k.ref)
 	}
 	k.d.table.Remove(k.place())
+	k.sh.moves++
 	k.sh.free(k.e, k.ref, l)
 	k.ref, k.e = 0, entry{}
 	return true
@@ -139,6 +145,9 @@ type staged struct {
 func (k *Key) stage(p *parts) (staged, error) {
 	p.epoch = k.tx.ks.epoch
 	var s staged
+	if k.hidden != 0 {
+		k.dropHidden()
+	}
 	if k.ref != 0 {
 		k.beforeChange()
 		old := k.e.layout()
@@ -189,7 +198,7 @@ func (k *Key) commit(s *staged) error {
 			k.sh.heap.Free(s.ref, mem.Keys)
 			return ErrOutOfMemory
 		}
-		k.slot = hashtable.Slot{}
+		k.sh.moves++
 	} else {
 		if before := k.e.deadline(k.e.layout()); before != NoDeadline {
 			d.deadlines.Delete(before, k.ref)
@@ -208,10 +217,11 @@ func (k *Key) freeOldBlock(s *staged) {
 	}
 }
 
-// place returns the key's slot; an insertion may have moved it since it was found.
+// place returns the key's slot. What another key did to the table may have moved it since it was
+// found.
 func (k *Key) place() hashtable.Slot {
-	if !k.slot.Found() {
-		k.slot = k.d.table.Find(k.hash, k.name)
+	if k.at != k.sh.moves || !k.slot.Found() {
+		k.slot, k.at = k.d.table.Find(k.hash, k.name), k.sh.moves
 	}
 	return k.slot
 }

@@ -1,3 +1,9 @@
+// Keyspace: shards, and the databases across them.
+//
+// A shard is a heap, a lock, and its part of every database. What can be read without the lock says
+// so: the pointers to databases, for prefetching; the lower bound of deadlines, for the sweep. What
+// must hold: a key is in the shard that the low bits of its hash name, in one table, once.
+
 // Package keyspace holds the databases: keys, values and deadlines, in shards that are locked apart.
 //
 // A key's hash chooses its shard. A shard has one heap, one lock, and its part of every database: a
@@ -10,12 +16,12 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"math/bits"
 	"sync"
 	"sync/atomic"
 
 	"tarn/internal/btree"
 	"tarn/internal/hashtable"
+	"tarn/internal/invariant"
 	"tarn/internal/mem"
 )
 
@@ -32,6 +38,7 @@ var ErrShards = errors.New("keyspace: shards must be a power of two from 1 to 25
 type Options struct {
 	Shards    int // power of two, 1 to 256
 	Databases int
+	Heap      mem.Options // of each shard's heap; the zero value is the usual one
 }
 
 // Keyspace is all databases of a server.
@@ -43,7 +50,7 @@ type Keyspace struct {
 
 	epoch   byte                     // of the latest cut; changes only under all locks
 	snap    atomic.Pointer[Snapshot] // the one being taken, or nil
-	unended int                      // walks in a row that did not reach every entry
+	unended atomic.Int32             // cuts since a walk reached every entry
 
 	policy atomic.Uint32 // clockPolicy
 	lfuSettings
@@ -64,9 +71,10 @@ type shard struct {
 	dbs   []atomic.Pointer[database] // nil where nothing was ever stored; written under mu
 	watch []map[string][]Watcher
 	snap  *shardSnapshot // nil: no entry of this shard awaits the save
-	seed  uint64         // of random choices
+	moves uint64         // insertions and removals so far: each makes the slots found before void
 
 	soonest atomic.Int64 // lower bound of the deadlines held; read without mu
+	untidy  atomic.Bool  // a table may have merges to make up for
 
 	_ [64]byte
 }
@@ -97,7 +105,7 @@ func New(o Options) (*Keyspace, error) {
 	}
 	for i := range ks.shards {
 		sh := &ks.shards[i]
-		heap, err := mem.NewHeap(mem.Options{Reserve: mem.Reserve(len(ks.shards))})
+		heap, err := mem.NewHeap(sh.heapOptions(o))
 		if err != nil {
 			return nil, fmt.Errorf("keyspace: shard %d: %w", i, err)
 		}
@@ -105,10 +113,27 @@ func New(o Options) (*Keyspace, error) {
 		sh.keyer = keyer{base: heap.Base(), heap: heap, hash: &ks.hash}
 		sh.dbs = make([]atomic.Pointer[database], o.Databases)
 		sh.watch = make([]map[string][]Watcher, o.Databases)
-		sh.seed = uint64(i)*0x9E3779B97F4A7C15 + 1
 		sh.soonest.Store(never)
 	}
 	return ks, nil
+}
+
+// heapOptions are those of the shard's heap. In invariants builds it checks that the lock is held.
+func (sh *shard) heapOptions(o Options) mem.Options {
+	h := o.Heap
+	if h.Reserve == 0 {
+		h.Reserve = mem.Reserve(o.Shards)
+	}
+	if invariant.Enabled {
+		h.Owned = func() bool {
+			if sh.mu.TryLock() {
+				sh.mu.Unlock()
+				return false
+			}
+			return true
+		}
+	}
+	return h
 }
 
 // Close gives all memory back. Nothing may use the keyspace afterwards.
@@ -154,11 +179,4 @@ func (d *database) len() int {
 		return 0
 	}
 	return d.table.Len()
-}
-
-// random returns a pseudo-random number; mu is held.
-func (sh *shard) random() uint64 {
-	sh.seed += 0x9E3779B97F4A7C15
-	hi, lo := bits.Mul64(sh.seed, 0xD1B54A32D192ED03^sh.seed)
-	return hi ^ lo
 }

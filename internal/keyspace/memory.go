@@ -36,16 +36,30 @@ func (tx *Tx) Memory() mem.Stats {
 	return sum
 }
 
-// trimBytes is how much idle memory is given back at once, per shard.
-const trimBytes = 4 << 20
+const (
+	// trimBytes is how much idle memory is given back at once, per shard.
+	trimBytes = 4 << 20
 
-// Trim gives memory that the heaps hold idle back to the system, a slice of each shard's, and tells
-// whether there was any. The kernel's part of the work is done without the shard's lock.
+	// A heap keeps keepBytes and one keepShare-th of what it uses: a page that comes and goes is not
+	// to cost two system calls each time. Freeing by itself leaves twice as much.
+	keepBytes = 128 << 10
+	keepShare = 64
+
+	// tidySteps is how many buckets are merged under one hold of a shard's lock.
+	tidySteps = 64
+)
+
+// Trim gives memory that is not needed back to the system, a slice of each shard's, and tells whether
+// there was any: merges of buckets that a save held back, then pages that the heaps hold idle. The
+// kernel's part of the work is done without the shard's lock.
 func (ks *Keyspace) Trim() (some bool) {
+	some = ks.Tidy()
 	for i := range ks.shards {
 		sh := &ks.shards[i]
 		sh.mu.Lock()
-		idle := sh.heap.Detach(trimBytes)
+		st := sh.heap.Stats()
+		keep := keepBytes + (st.Spans+st.Runs)/keepShare
+		idle := sh.heap.Detach(int(min(trimBytes, st.Held-min(st.Held, keep))))
 		sh.mu.Unlock()
 		if idle.Size() == 0 {
 			continue
@@ -57,4 +71,25 @@ func (ks *Keyspace) Trim() (some bool) {
 		sh.mu.Unlock()
 	}
 	return some
+}
+
+// Tidy makes up for a slice of the merges that were held back while tables were walked, and tells
+// whether there are more.
+func (ks *Keyspace) Tidy() (more bool) {
+	for i := range ks.shards {
+		sh := &ks.shards[i]
+		if !sh.untidy.Load() {
+			continue
+		}
+		sh.mu.Lock()
+		sh.untidy.Store(false)
+		for db := range sh.dbs {
+			if d := sh.dbs[db].Load(); d != nil && !d.table.Tidy(tidySteps) {
+				sh.untidy.Store(true)
+				more = true
+			}
+		}
+		sh.mu.Unlock()
+	}
+	return more
 }

@@ -11,21 +11,30 @@
 //
 // Memory: copies by writers are bounded by a budget. At the budget, and before changing a value too
 // large to copy, a command waits (Ready says no, its caller parks the connection) until Run has
-// caught up. Large values are pinned and read in place.
+// caught up. Large values are pinned and read in place. What nobody can be told to wait for, a key
+// that expires, stays a little longer instead.
+//
+// Epochs have four bits. A walk that did not end leaves entries of an older epoch behind, so before
+// the epochs come round, a walk that is broken off is finished without output.
 
 package keyspace
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"tarn/internal/invariant"
 	"tarn/internal/mem"
 )
 
 // ErrCancelled is returned by Run after Cancel.
 var ErrCancelled = errors.New("keyspace: snapshot cancelled")
+
+// ErrSnapshotRunning is returned by Begin while Run has not returned.
+var ErrSnapshotRunning = errors.New("keyspace: a snapshot is being taken")
 
 const (
 	sliceBuckets = 16       // walked under one hold of a shard's lock
@@ -33,6 +42,11 @@ const (
 	handBytes    = 64 << 10 // size of a writers' buffer
 	maxCopied    = 64 << 10 // values longer than this are pinned, not copied
 	recordHead   = 8        // length of the entry, number of the database
+	maxUrgent    = 64       // large values that commands wait for and Run is told of
+
+	// finishFrom is the number of cuts in a row without a whole walk at which a walk is finished
+	// although it was broken off. An entry is then at most that many epochs old.
+	finishFrom = epochs - 2
 )
 
 // Record is one key as of the cut. Its slices are valid during the call it is passed to.
@@ -62,14 +76,22 @@ type Snapshot struct {
 	held      atomic.Int64 // bytes handed over and not written out
 	peak      atomic.Int64 // highest held
 	waiting   atomic.Bool  // some command waits for held to fall
+	wanted    atomic.Bool  // some command waits for a large value
 	cancelled atomic.Bool
 
-	queued chan struct{} // has a token when queue may have become non-empty
+	work chan struct{} // has a token when queue or urgent may have become non-empty
 
 	mu     sync.Mutex // guards the fields below; taken last
 	free   [][]byte   // writers' buffers at hand
-	queue  [][]byte   // writers' buffers to be written out
+	queue  []handed   // writers' buffers to be written out
 	urgent []place    // large values that commands wait for
+}
+
+// handed is a buffer of copies, and what it counts in held: they, and the room at its end that the
+// next one was too long for.
+type handed struct {
+	b    []byte
+	held int64
 }
 
 // place names an entry.
@@ -86,6 +108,7 @@ type shardSnapshot struct {
 	cursor   int         // buckets before it have been walked
 	end      int         // buckets from it on hold nothing unsaved
 	hand     []byte      // writers' copies not yet queued
+	quiet    bool        // nothing is wanted any more: the walk only stamps
 	pinned   mem.Ref     // value being read without the lock
 	orphaned bool        // pinned has no owner any more: free it afterwards
 }
@@ -101,8 +124,8 @@ type SnapshotOptions struct {
 }
 
 // Begin cuts: the snapshot holds what the keyspace holds now. It locks all shards through tx, which
-// may hold them already. The caller must Run or Cancel-and-Run it. Errors: of the system, when
-// memory for the writers' buffers cannot be reserved.
+// may hold them already. The caller must Run or Cancel-and-Run it. Errors: ErrSnapshotRunning; of
+// the system, when memory for the writers' buffers cannot be reserved.
 func (tx *Tx) Begin(o SnapshotOptions) (*Snapshot, error) {
 	ks := tx.ks
 	buffers := max(int(o.Limit/handBytes), len(ks.shards)) + len(ks.shards)
@@ -112,7 +135,7 @@ func (tx *Tx) Begin(o SnapshotOptions) (*Snapshot, error) {
 	}
 	s := &Snapshot{
 		ks: ks, region: region, resume: o.Resume, limit: o.Limit, pace: o.Pace,
-		queued: make(chan struct{}, 1), sizes: make([]Contents, ks.databases),
+		work: make(chan struct{}, 1), sizes: make([]Contents, ks.databases),
 	}
 	if s.resume == nil {
 		s.resume = func() {}
@@ -125,13 +148,14 @@ func (tx *Tx) Begin(o SnapshotOptions) (*Snapshot, error) {
 	lists := make([]*database, len(ks.shards)*ks.databases)
 	tx.LockAll()
 	defer tx.Unlock()
+	if ks.snap.Load() != nil {
+		return nil, errors.Join(ErrSnapshotRunning, region.Close())
+	}
 	ks.epoch = (ks.epoch + 1) % epochs
-	ks.unended++
+	cuts := ks.unended.Add(1)
+	invariant.Check(cuts < epochs, "an entry's epoch is told from the cut's")
 	for i := range ks.shards {
 		sh := &ks.shards[i]
-		if ks.unended >= epochs-1 {
-			sh.restamp(ks.epoch)
-		}
 		st := &states[i]
 		*st = shardSnapshot{s: s, parts: lists[i*ks.databases : i*ks.databases : (i+1)*ks.databases]}
 		for db := range sh.dbs {
@@ -146,27 +170,11 @@ func (tx *Tx) Begin(o SnapshotOptions) (*Snapshot, error) {
 		sh.snap = st
 		st.start()
 	}
-	if ks.unended >= epochs-1 {
-		ks.unended = 1
-	}
 	ks.snap.Store(s)
 	if o.AtCut != nil {
 		o.AtCut()
 	}
 	return s, nil
-}
-
-// restamp gives all entries the epoch before the current one, so that marks left by walks that did
-// not end cannot be taken for the new cut's. Needed after many cancelled saves in a row.
-func (sh *shard) restamp(epoch byte) {
-	old := (epoch + epochs - 1) % epochs
-	for db := range sh.dbs {
-		if d := sh.dbs[db].Load(); d != nil {
-			for b := range d.table.Buckets() {
-				d.table.Walk(b, func(_ slot, r mem.Ref) { sh.keyer.entry(r).setEpoch(old) })
-			}
-		}
-	}
 }
 
 // start prepares the walk of the first of parts.
@@ -184,12 +192,14 @@ func (st *shardSnapshot) start() {
 	})
 }
 
-// finish ends the walk of the first of parts.
-func (st *shardSnapshot) finish() {
+// finish ends the walk of the first of the parts.
+func (sh *shard) finish() {
+	st := sh.snap
 	d := st.parts[0]
 	d.unsaved = false
 	d.table.SetSplitHook(nil)
 	d.table.HoldShrink(false)
+	sh.untidy.Store(true)
 	st.parts = st.parts[1:]
 	st.start()
 }
@@ -214,13 +224,8 @@ func (tx *Tx) Ready(db int, name []byte, hash uint64) bool {
 	switch {
 	case sh.mustWait(e):
 		s.hurry(place{sh, d, string(name)})
-	case s.held.Load() < s.limit || sh.saved(d, e):
+	case sh.saved(d, e) || !s.full():
 		return true
-	default:
-		s.waiting.Store(true)
-		if s.held.Load() < s.limit/2 {
-			return true // drained meanwhile: Run may have missed the flag
-		}
 	}
 	tx.Waits.Add(1)
 	return false
@@ -228,53 +233,87 @@ func (tx *Tx) Ready(db int, name []byte, hash uint64) bool {
 
 // saved tells whether the running save needs nothing more of an entry.
 func (sh *shard) saved(d *database, e entry) bool {
-	return sh.snap == nil || !d.unsaved || e.epoch() == sh.snap.s.ks.epoch
+	return sh.snap == nil || sh.snap.quiet || !d.unsaved || e.epoch() == sh.snap.s.ks.epoch
 }
 
-// mustWait tells whether an entry's value is too large to be copied for the save that needs it.
+// mustWait tells whether an entry's value is too large to be copied for the save that needs it, or
+// is being read.
 func (sh *shard) mustWait(e entry) bool {
-	if sh.snap == nil || e.encoding() != encBlock {
+	if sh.snap == nil || sh.snap.quiet || e.encoding() != encBlock {
 		return false
 	}
 	block, length := e.descriptor(e.layout())
 	return block == sh.snap.pinned || length > maxCopied && e.epoch() != sh.snap.s.ks.epoch
 }
 
-// hurry asks Run to save an entry next.
+// busySaving tells whether the running save cannot take an entry now, were it changed.
+func (sh *shard) busySaving(d *database, e entry) bool {
+	return sh.snap != nil && (sh.mustWait(e) || !sh.saved(d, e) && sh.snap.s.full())
+}
+
+// full tells whether the budget of copies is used up, and has Run call resume when it no longer is.
+func (s *Snapshot) full() bool {
+	if s.held.Load() < s.limit {
+		return false
+	}
+	s.waiting.Store(true)
+	if s.held.Load() <= s.limit/2 {
+		return false // drained meanwhile: Run may have missed the flag
+	}
+	s.nudge()
+	return true
+}
+
+// hurry asks Run to save an entry next, and to call resume when a large value has been saved.
 func (s *Snapshot) hurry(p place) {
+	s.wanted.Store(true)
 	s.mu.Lock()
-	s.urgent = append(s.urgent, p)
+	if len(s.urgent) < maxUrgent && !slices.Contains(s.urgent, p) {
+		s.urgent = append(s.urgent, p)
+	}
 	s.mu.Unlock()
+	s.nudge()
+}
+
+// nudge ends Run's rest, if it has one.
+func (s *Snapshot) nudge() {
+	select {
+	case s.work <- struct{}{}:
+	default:
+	}
 }
 
 // beforeChange lets the running save have the key's entry before it is changed or freed.
 func (k *Key) beforeChange() {
-	if k.sh.snap != nil {
+	if k.sh.snap != nil && !k.sh.saved(k.d, k.e) {
 		k.sh.handOver(k.d, k.e)
+		k.tx.HandedOver.Add(1)
 	}
 }
 
 // handOver copies an unsaved entry for the running save and stamps it as saved. A value that is too
 // large to be copied reaches this only on paths that cannot wait; it is copied all the same.
 func (sh *shard) handOver(d *database, e entry) {
-	if sh.saved(d, e) {
-		return
-	}
 	st := sh.snap
 	s := st.s
 	need := recordSize(sh, e)
-	if cap(st.hand)-len(st.hand) < need {
+	if room := cap(st.hand) - len(st.hand); room < need {
 		if len(st.hand) > 0 {
-			s.push(st.hand)
+			s.hold(int64(room))
+			s.push(st.hand, int64(cap(st.hand)))
 		}
 		st.hand = s.buffer(need)
 	}
 	st.hand = appendRecord(st.hand, sh, d.saveAs, e)
 	e.setEpoch(s.ks.epoch)
 	s.copied.Add(int64(need))
-	held := s.held.Add(int64(need))
-	if held > s.peak.Load() {
-		s.peak.Store(held)
+	s.hold(int64(need))
+}
+
+// hold adds to the bytes held.
+func (s *Snapshot) hold(bytes int64) {
+	held := s.held.Add(bytes)
+	for peak := s.peak.Load(); held > peak && !s.peak.CompareAndSwap(peak, held); peak = s.peak.Load() {
 	}
 }
 
@@ -292,39 +331,43 @@ func (s *Snapshot) buffer(size int) []byte {
 	return make([]byte, 0, max(size, handBytes))
 }
 
-// push queues a buffer to be written out.
-func (s *Snapshot) push(b []byte) {
+// push queues a buffer, which counts so many bytes, to be written out.
+func (s *Snapshot) push(b []byte, held int64) {
 	s.mu.Lock()
-	s.queue = append(s.queue, b)
+	s.queue = append(s.queue, handed{b, held})
 	s.mu.Unlock()
-	select {
-	case s.queued <- struct{}{}:
-	default:
-	}
+	s.nudge()
 }
 
-// pop takes the oldest queued buffer, nil when there is none.
-func (s *Snapshot) pop() []byte {
+// pushHand queues what a shard's writers have copied. The shard's lock is held.
+func (st *shardSnapshot) pushHand() {
+	if len(st.hand) > 0 {
+		st.s.push(st.hand, int64(len(st.hand)))
+	}
+	st.hand = nil
+}
+
+// pop takes the oldest queued buffer; ok is false when there is none.
+func (s *Snapshot) pop() (h handed, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.queue) == 0 {
-		return nil
+		return h, false
 	}
-	b := s.queue[0]
-	s.queue = s.queue[1:]
-	return b
+	h = s.queue[0]
+	s.queue = slices.Delete(s.queue, 0, 1)
+	return h, true
 }
 
 // release takes a buffer back that has been written out.
-func (s *Snapshot) release(b []byte) {
-	s.held.Add(-int64(len(b)))
-	if s.region.Owns(b) {
+func (s *Snapshot) release(h handed) {
+	s.held.Add(-h.held)
+	if s.region.Owns(h.b) {
 		s.mu.Lock()
-		s.free = append(s.free, b[:0])
+		s.free = append(s.free, h.b[:0])
 		s.mu.Unlock()
 	}
-	if s.waiting.Load() && s.held.Load() < s.limit/2 {
-		s.waiting.Store(false)
+	if s.waiting.Load() && s.held.Load() <= s.limit/2 && s.waiting.Swap(false) {
 		s.resume()
 	}
 }

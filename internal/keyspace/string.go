@@ -44,7 +44,7 @@ func (k *Key) SetString(v []byte, form Form, deadline int64) error {
 		p.encoding = encRaw
 	}
 	p.valueLen = len(v)
-	if p.size() > maxEmbedded {
+	if !p.embeds() {
 		return k.putBlock(&p, v)
 	}
 	s, err := k.stage(&p)
@@ -60,7 +60,7 @@ func (k *Key) SetString(v []byte, form Form, deadline int64) error {
 // and then nothing has changed.
 func (k *Key) MakeString(n int, deadline int64) ([]byte, error) {
 	p := parts{typ: String, encoding: encRaw, key: k.name, valueLen: n, clock: k.clockOfNew(), deadline: k.resolve(deadline)}
-	if p.size() > maxEmbedded {
+	if !p.embeds() {
 		block := k.sh.heap.Alloc(n, mem.Values)
 		if block == 0 {
 			return nil, ErrOutOfMemory
@@ -197,7 +197,7 @@ func (k *Key) Int() (int64, error) {
 // changed in place until the shard is unlocked. An absent key is made. The value is reported as raw
 // from then on; the deadline stays. Errors: ErrOutOfMemory, and then nothing has changed.
 func (k *Key) Resize(n int) ([]byte, error) {
-	if k.ref != 0 && k.e.encoding() == encBlock && n > maxEmbedded/2 {
+	if k.ref != 0 && k.e.encoding() == encBlock && n > maxEmbedded/2 && !k.isPinned() {
 		return k.resizeBlock(n)
 	}
 	p := parts{typ: String, encoding: encRaw, key: k.name, valueLen: n, clock: k.clockOfNew(), deadline: k.resolve(KeepDeadline)}
@@ -218,8 +218,12 @@ func (k *Key) Resize(n int) ([]byte, error) {
 		}
 	}
 	var scratch [maxEmbedded]byte
-	old := append(scratch[:0], k.StringBytes(scratch[:])...)
-	if p.size() > maxEmbedded {
+	old := k.StringBytes(scratch[:0])
+	old = old[:min(len(old), n)]
+	if k.ref != 0 && k.e.encoding() <= encRaw {
+		old = append(scratch[:0], old...) // it may be written over
+	}
+	if !p.embeds() {
 		return k.resizeIntoBlock(&p, old, n)
 	}
 	s, err := k.stage(&p)
@@ -231,7 +235,13 @@ func (k *Key) Resize(n int) ([]byte, error) {
 	return v, k.commit(&s)
 }
 
-// resizeIntoBlock moves a value that outgrows its entry.
+// isPinned tells whether the value's block is being read by the running save.
+func (k *Key) isPinned() bool {
+	block, _ := k.e.descriptor(k.e.layout())
+	return k.sh.snap != nil && k.sh.snap.pinned == block
+}
+
+// resizeIntoBlock moves a value that outgrows its entry, or must leave its block alone.
 func (k *Key) resizeIntoBlock(p *parts, old []byte, n int) ([]byte, error) {
 	block := k.sh.heap.Alloc(roomFor(n), mem.Values)
 	if block == 0 {

@@ -264,7 +264,7 @@ func (k *Key) find() {
 		return
 	}
 	if s := k.d.table.Find(k.hash, k.name); s.Found() {
-		k.slot = s
+		k.slot, k.at = s, k.sh.moves
 		k.ref = k.d.table.Ref(s)
 		k.e = k.sh.keyer.entry(k.ref)
 	}

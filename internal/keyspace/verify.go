@@ -2,14 +2,16 @@
 //
 // It is for tests and DEBUG VERIFY. Every heap, table and tree checks itself; here they are checked
 // against each other: each entry is well laid out, in the shard and table of its key, there once,
-// and in the deadline tree exactly when it has a deadline; and the heap holds nothing that none of
-// them accounts for.
+// and in the deadline tree exactly when it has a deadline; each block has one owner, and the heap
+// holds nothing that none of them accounts for. Epochs must tell what the running save has passed.
+// It takes 4 bytes a block for one shard at a time.
 
 package keyspace
 
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"tarn/internal/mem"
 )
@@ -36,13 +38,16 @@ func (tx *Tx) Verify() error {
 type shardCheck struct {
 	ks           *Keyspace
 	sh           *shard
-	index        uint64
+	number       uint64
 	keys, values mem.Tally // that entries account for
+	index, trees uint64    // bytes that tables and deadline trees say they hold
+	tables       uint64    // tables that hold any
+	owned        []mem.Ref // entries and value blocks
 	soonest      int64
 }
 
 func (ks *Keyspace) verifyShard(i int) error {
-	c := &shardCheck{ks: ks, sh: &ks.shards[i], index: uint64(i), soonest: never}
+	c := &shardCheck{ks: ks, sh: &ks.shards[i], number: uint64(i), soonest: never}
 	if err := c.sh.heap.Verify(); err != nil {
 		return err
 	}
@@ -60,8 +65,13 @@ func (ks *Keyspace) verifyShard(i int) error {
 		return fmt.Errorf("a flushed database: %w", err)
 	}
 	if st := c.sh.snap; st != nil && st.orphaned {
-		c.values.Blocks++
-		c.values.Bytes += uint64(c.sh.heap.Size(st.pinned))
+		c.own(&c.values, st.pinned)
+	}
+	slices.Sort(c.owned)
+	for i := 1; i < len(c.owned); i++ {
+		if c.owned[i] == c.owned[i-1] {
+			return fmt.Errorf("block %d has two owners", c.owned[i])
+		}
 	}
 	for db, names := range c.sh.watch {
 		for name, watchers := range names {
@@ -70,12 +80,34 @@ func (ks *Keyspace) verifyShard(i int) error {
 			}
 		}
 	}
+	return c.sums()
+}
+
+// sums compares what was found with the heap's account.
+func (c *shardCheck) sums() error {
+	heap := c.sh.heap
 	for p, want := range map[mem.Purpose]mem.Tally{mem.Keys: c.keys, mem.Values: c.values} {
-		if have := c.sh.heap.UsedFor(p); have != want {
+		if have := heap.UsedFor(p); have != want {
 			return fmt.Errorf("%s: found %d blocks of %d bytes, the heap has %d of %d", p, want.Blocks, want.Bytes, have.Blocks, have.Bytes)
 		}
 	}
+	if have := heap.UsedFor(mem.Deadlines).Bytes; have != c.trees {
+		return fmt.Errorf("deadline trees hold %d bytes, the heap has %d", c.trees, have)
+	}
+	// A table counts its directory too, which is not in the heap: 4 bytes for each 4 KiB, at most
+	// four times too many, and at least 16.
+	directories := c.tables*16 + c.index/256
+	if have := heap.UsedFor(mem.Index).Bytes; have > c.index || have+directories < c.index {
+		return fmt.Errorf("tables hold %d bytes with their directories, the heap has %d", c.index, have)
+	}
 	return nil
+}
+
+// own takes a block into a sum.
+func (c *shardCheck) own(sum *mem.Tally, r mem.Ref) {
+	sum.Blocks++
+	sum.Bytes += uint64(c.sh.heap.Size(r))
+	c.owned = append(c.owned, r)
 }
 
 // dropped checks what waits to be freed in the background. Its deadlines go first.
@@ -85,7 +117,7 @@ func (c *shardCheck) dropped() error {
 	defer lazy.mu.Unlock()
 	for _, p := range lazy.dropped {
 		if p.sh == c.sh {
-			if _, err := c.tables(p.d); err != nil {
+			if _, err := c.contents(p.d, p.d.unsaved); err != nil {
 				return err
 			}
 		}
@@ -98,15 +130,21 @@ func (c *shardCheck) database(d *database) error {
 	if d.unsaved && c.sh.snap == nil {
 		return fmt.Errorf("awaits a save that is not there")
 	}
-	mortal, err := c.tables(d)
+	first := len(c.owned)
+	mortal, err := c.contents(d, true)
 	if err != nil {
 		return err
 	}
 	if mortal != d.deadlines.Len() {
 		return fmt.Errorf("%d keys have a deadline, the tree has %d", mortal, d.deadlines.Len())
 	}
+	slices.Sort(c.owned[first:])
 	d.deadlines.Ascend(math.MinInt64, func(deadline int64, ref mem.Ref) bool {
 		c.soonest = min(c.soonest, deadline)
+		if _, ok := slices.BinarySearch(c.owned[first:], ref); !ok {
+			err = fmt.Errorf("block %d is in the tree, and no entry", ref)
+			return false
+		}
 		e := c.sh.keyer.entry(ref)
 		if own := e.deadline(e.layout()); own != deadline {
 			err = fmt.Errorf("entry %d ends at %d, at %d in the tree", ref, own, deadline)
@@ -116,18 +154,27 @@ func (c *shardCheck) database(d *database) error {
 	return err
 }
 
-// tables checks a database's table, tree and entries, and returns how many of these have a deadline.
-func (c *shardCheck) tables(d *database) (mortal int, err error) {
+// contents checks a database's table, tree and entries, and returns how many of these have a deadline.
+// Epochs say nothing in a database that no save will walk.
+func (c *shardCheck) contents(d *database, walked bool) (mortal int, err error) {
 	if err := d.table.Verify(); err != nil {
 		return 0, err
 	}
 	if err := d.deadlines.Verify(); err != nil {
 		return 0, err
 	}
+	c.trees += d.deadlines.Bytes()
+	if bytes := d.table.Bytes(); bytes > 0 {
+		c.index += bytes
+		c.tables++
+	}
 	for b := range d.table.Buckets() {
 		d.table.Walk(b, func(_ slot, ref mem.Ref) {
 			if err == nil {
 				err = c.entry(d, ref)
+			}
+			if err == nil && walked {
+				err = c.epoch(d, b, ref)
 			}
 			if c.sh.keyer.entry(ref).hasDeadline() {
 				mortal++
@@ -135,6 +182,25 @@ func (c *shardCheck) tables(d *database) (mortal int, err error) {
 		})
 	}
 	return mortal, err
+}
+
+// epoch checks that an entry in bucket b is saved if the running save will not come by, and that its
+// epoch is one of those since all entries had the same.
+func (c *shardCheck) epoch(d *database, b int, ref mem.Ref) error {
+	e := c.sh.keyer.entry(ref)
+	age := int(c.ks.epoch-e.epoch()) & (epochs - 1)
+	if cuts := int(c.ks.unended.Load()); age > cuts {
+		return fmt.Errorf("entry %d is %d epochs old after %d cuts", ref, age, cuts)
+	}
+	st := c.sh.snap
+	if st == nil || st.quiet || age == 0 {
+		return nil
+	}
+	if !d.unsaved || d == st.parts[0] && (b < st.cursor || b >= st.end) {
+		return fmt.Errorf("entry %d in bucket %d of %d is not saved, and the walk is at %d of %d",
+			ref, b, d.table.Buckets(), st.cursor, st.end)
+	}
+	return nil
 }
 
 // entry checks one entry and takes it into the sums.
@@ -145,8 +211,7 @@ func (c *shardCheck) entry(d *database, ref mem.Ref) error {
 	if l.size() > size || mem.ClassSize(l.size()) != mem.ClassSize(size) {
 		return fmt.Errorf("entry %d is %d bytes long, in a block of %d", ref, l.size(), size)
 	}
-	c.keys.Blocks++
-	c.keys.Bytes += uint64(size)
+	c.own(&c.keys, ref)
 	if *e.flags()&^(flagDeadline|(epochs-1)<<epochShift) != 0 {
 		return fmt.Errorf("entry %d has flags %#x", ref, *e.flags())
 	}
@@ -155,7 +220,7 @@ func (c *shardCheck) entry(d *database, ref mem.Ref) error {
 	}
 	key := e.keyBytes(l)
 	hash := c.ks.hash.sum(key)
-	if hash&c.ks.mask != c.index {
+	if hash&c.ks.mask != c.number {
 		return fmt.Errorf("key %q belongs to shard %d", key, hash&c.ks.mask)
 	}
 	if at := d.table.Find(hash, key); !at.Found() || d.table.Ref(at) != ref {
@@ -195,7 +260,6 @@ func (c *shardCheck) value(e entry, l layout) error {
 	if length > size {
 		return fmt.Errorf("a value of %d bytes in a block of %d", length, size)
 	}
-	c.values.Blocks++
-	c.values.Bytes += uint64(size)
+	c.own(&c.values, block)
 	return nil
 }

@@ -24,8 +24,8 @@ type walker struct {
 	out   func(*Record) error
 	err   error  // of out; from then on nothing more is written
 	stage []byte // copies of the slice under way
+	whole bool   // every entry has been reached
 	rec   Record
-	big   mem.Ref // value pinned by the last slice
 }
 
 // Run hands every key as of the cut to out, once each, in no particular order, and ends the
@@ -33,24 +33,10 @@ type walker struct {
 // ended all the same.
 func (s *Snapshot) Run(out func(*Record) error, elapsed func() time.Duration) error {
 	w := &walker{s: s, out: out, stage: make([]byte, 0, 2*sliceBytes)}
-	for i := range s.ks.shards {
-		sh := &s.ks.shards[i]
-		for !w.stopped() {
-			began := elapsed()
-			more := w.slice(sh)
-			worked := elapsed() - began
-			w.drain()
-			w.hurried()
-			if s.pace != nil {
-				w.rest(s.pace(worked))
-			}
-			if !more {
-				break
-			}
-		}
-		if w.stopped() {
-			break
-		}
+	w.walk(elapsed, w.stopped)
+	s.leaveAll(w)
+	if !w.whole && s.ks.unended.Load() >= finishFrom {
+		w.walk(elapsed, func() bool { return false })
 	}
 	s.end(w)
 	if w.err == nil && s.cancelled.Load() {
@@ -75,65 +61,82 @@ func (s *Snapshot) Held() (now, peak, total int64) {
 
 func (w *walker) stopped() bool { return w.err != nil || w.s.cancelled.Load() }
 
+// walk goes through what is left of all shards, slice by slice, until stopped says so.
+func (w *walker) walk(elapsed func() time.Duration, stopped func() bool) {
+	for i := range w.s.ks.shards {
+		for more := true; more; {
+			if stopped() {
+				return
+			}
+			began := elapsed()
+			more = w.slice(&w.s.ks.shards[i])
+			worked := elapsed() - began
+			w.serve()
+			if w.s.pace != nil {
+				w.rest(w.s.pace(worked))
+			}
+		}
+	}
+	w.whole = true
+}
+
 // slice copies the next buckets of a shard and hands them out. It returns false when the shard is
 // done.
 func (w *walker) slice(sh *shard) (more bool) {
 	sh.mu.Lock()
+	defer w.flush()
+	defer sh.mu.Unlock()
 	st := sh.snap
-	w.stage = w.stage[:0]
-	for b := 0; b < sliceBuckets && len(w.stage) < sliceBytes && len(st.parts) > 0; b++ {
+	if st == nil {
+		return false
+	}
+	for range sliceBuckets {
+		if len(st.parts) == 0 {
+			break
+		}
 		if st.cursor == st.end {
-			st.finish()
+			sh.finish()
 			continue
 		}
 		if !w.bucket(sh, st.parts[0], st.cursor) {
-			sh.mu.Unlock()
-			w.flush()
-			return true // a large value stands next: the bucket is walked again after it
+			return true
 		}
 		st.cursor++
 	}
-	more = len(st.parts) > 0
-	if !more {
-		w.leave(sh)
-	}
-	sh.mu.Unlock()
-	w.flush()
-	return more
-}
-
-// leave ends the snapshot in a shard, whose lock is held.
-func (w *walker) leave(sh *shard) {
-	if st := sh.snap; st != nil {
-		if len(st.hand) > 0 {
-			w.s.push(st.hand)
-		}
-		sh.snap = nil
-	}
-}
-
-// bucket copies the unsaved entries of a bucket. It returns false after a large value, which it has
-// written out by itself, dropping the lock meanwhile.
-func (w *walker) bucket(sh *shard, d *database, b int) bool {
-	epoch := w.s.ks.epoch
-	var large mem.Ref
-	d.table.Walk(b, func(_ slot, r mem.Ref) {
-		e := sh.keyer.entry(r)
-		if e.epoch() == epoch {
-			return
-		}
-		if sh.mustWait(e) {
-			large = r
-			return
-		}
-		w.stage = appendRecord(w.stage, sh, d.saveAs, e)
-		e.setEpoch(epoch)
-	})
-	if large == 0 {
+	if len(st.parts) > 0 {
 		return true
 	}
-	w.pinned(sh, d.saveAs, sh.keyer.entry(large))
+	st.pushHand()
+	sh.snap = nil
 	return false
+}
+
+// bucket copies the unsaved entries of a bucket. It returns false when the slice is over before all
+// of them are: it has become long, or a large value was among them and has been written out, with
+// the lock dropped meanwhile.
+func (w *walker) bucket(sh *shard, d *database, b int) (all bool) {
+	epoch, quiet := w.s.ks.epoch, sh.snap.quiet
+	var large mem.Ref
+	all = true
+	d.table.Walk(b, func(_ slot, r mem.Ref) {
+		e := sh.keyer.entry(r)
+		switch {
+		case e.epoch() == epoch:
+		case quiet:
+			e.setEpoch(epoch)
+		case sh.mustWait(e):
+			large, all = r, false
+		case len(w.stage) >= sliceBytes:
+			all = false
+		default:
+			w.stage = appendRecord(w.stage, sh, d.saveAs, e)
+			e.setEpoch(epoch)
+		}
+	})
+	if large != 0 {
+		w.pinned(sh, d.saveAs, sh.keyer.entry(large))
+	}
+	return all
 }
 
 // pinned writes out a large value in place. It is called with the shard's lock, and drops it while
@@ -154,7 +157,28 @@ func (w *walker) pinned(sh *shard, db int, e entry) {
 		st.orphaned = false
 		sh.heap.Free(block, mem.Values)
 	}
-	w.s.resume()
+}
+
+// serve does what writers wait for.
+func (w *walker) serve() {
+	w.drain()
+	w.hurried()
+	if w.s.waiting.Load() {
+		w.gather()
+	}
+}
+
+// gather hands out what is in buffers that are not full, so that commands need not wait for it.
+func (w *walker) gather() {
+	for i := range w.s.ks.shards {
+		sh := &w.s.ks.shards[i]
+		sh.mu.Lock()
+		if sh.snap != nil {
+			sh.snap.pushHand()
+		}
+		sh.mu.Unlock()
+	}
+	w.drain()
 }
 
 // hurried writes out the large values that commands wait for.
@@ -175,7 +199,7 @@ func (w *walker) hurried() {
 		}
 		p.sh.mu.Unlock()
 	}
-	if len(list) > 0 {
+	if w.s.wanted.Swap(false) {
 		w.s.resume()
 	}
 }
@@ -185,13 +209,13 @@ func (w *walker) flush() { w.records(w.stage); w.stage = w.stage[:0] }
 
 // drain hands out what writers have queued.
 func (w *walker) drain() {
-	for b := w.s.pop(); b != nil; b = w.s.pop() {
-		w.records(b)
-		w.s.release(b)
+	for h, ok := w.s.pop(); ok; h, ok = w.s.pop() {
+		w.records(h.b)
+		w.s.release(h)
 	}
 }
 
-// rest lets the machine have the time, but goes on writing out what writers queue.
+// rest lets the machine have the time, but goes on doing what writers wait for.
 func (w *walker) rest(d time.Duration) {
 	if d <= 0 {
 		return
@@ -200,8 +224,8 @@ func (w *walker) rest(d time.Duration) {
 	defer timer.Stop()
 	for {
 		select {
-		case <-w.s.queued:
-			w.drain()
+		case <-w.s.work:
+			w.serve()
 		case <-timer.C:
 			return
 		}
@@ -238,6 +262,21 @@ func (w *walker) emit(r *Record) {
 	}
 }
 
+// leaveAll has writers hand over no more, and lets those go on that wait.
+func (s *Snapshot) leaveAll(w *walker) {
+	for i := range s.ks.shards {
+		sh := &s.ks.shards[i]
+		sh.mu.Lock()
+		if sh.snap != nil {
+			sh.snap.pushHand()
+			sh.snap.quiet = true
+		}
+		sh.mu.Unlock()
+	}
+	w.drain()
+	s.resume()
+}
+
 // end takes the snapshot out of the keyspace and gives its memory back.
 func (s *Snapshot) end(w *walker) {
 	for i := range s.ks.shards {
@@ -245,17 +284,18 @@ func (s *Snapshot) end(w *walker) {
 		sh.mu.Lock()
 		if sh.snap != nil {
 			for len(sh.snap.parts) > 0 {
-				sh.snap.finish()
+				sh.finish()
 			}
-			w.leave(sh)
+			sh.snap = nil
 		}
 		sh.mu.Unlock()
 	}
-	w.drain()
-	if !w.stopped() {
-		s.ks.unended = 0
+	if w.whole {
+		s.ks.unended.Store(0)
 	}
 	s.ks.snap.Store(nil)
-	s.region.Close()
+	if err := s.region.Close(); w.err == nil {
+		w.err = err
+	}
 	s.resume()
 }
