@@ -164,6 +164,19 @@ func TestResetStat(t *testing.T) {
 	}
 }
 
+// TestConfigInPipeline shows that a change holds from the next command of the same read on.
+func TestConfigInPipeline(t *testing.T) {
+	a := newAdmin(t)
+	a.env.SlowLog.SetLimit(10)
+	c := a.connect()
+	got := string(c.feed([]byte("CONFIG SET slowlog-log-slower-than 0\r\nPING\r\nSLOWLOG LEN\r\n" +
+		"CONFIG SET slowlog-log-slower-than -1\r\nPING\r\nSLOWLOG LEN\r\n")))
+	// CONFIG SET itself is judged by the value it sets.
+	if want := "+OK\r\n+PONG\r\n:2\r\n+OK\r\n+PONG\r\n:3\r\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // TestConfigRights shows who may change what is protected.
 func TestConfigRights(t *testing.T) {
 	const refused = "-ERR CONFIG SET failed (possibly related to argument 'dbfilename') - can't set protected config\r\n"

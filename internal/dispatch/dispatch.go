@@ -1,9 +1,11 @@
-// Package dispatch takes parsed commands to their replies: look-up, gates, locks, handler, effects.
+// Dispatch: what all executors share, and how one of them is fed.
 //
 // A Worker serves one executor: an event loop, or a connection's goroutine where there are no
 // loops. It is fed with the bytes of a read. It cuts them into commands, up to a batch at a time,
 // asks the processor for the buckets and entries of their keys, and then runs them in order; by
 // then the memory has arrived. Replies gather in one buffer.
+
+// Package dispatch takes parsed commands to their replies: look-up, gates, locks, handler, effects.
 package dispatch
 
 import (
@@ -167,6 +169,13 @@ func (w *Worker) Tx() *keyspace.Tx { return w.tx }
 
 // Turn begins a turn of the executor: it reads the clock and the configuration.
 func (w *Worker) Turn() {
+	w.follow()
+	w.msTicks = max(clock.NanosToTicks(1e6), 1)
+	w.readClock(clock.Ticks())
+}
+
+// follow takes over the configuration in force.
+func (w *Worker) follow() {
 	cfg := w.d.env.Config.Current()
 	if cfg != w.cfg {
 		w.cfg = cfg
@@ -174,8 +183,6 @@ func (w *Worker) Turn() {
 		w.limits.MaxInline = resp.DefaultMaxInline
 		w.slowTicks = slowest(cfg)
 	}
-	w.msTicks = max(clock.NanosToTicks(1e6), 1)
-	w.readClock(clock.Ticks())
 }
 
 func (w *Worker) readClock(now int64) {

@@ -207,6 +207,7 @@ func (w *Worker) stopWorld() {
 func (w *Worker) resumeWorld() {
 	w.d.alone = nil
 	w.d.World.Resume()
+	w.follow() // CONFIG SET may have run
 }
 
 // wantKeys marks the shards of a command's keys. A command whose keys cannot be told will fail in
