@@ -1,10 +1,12 @@
-// Package persist keeps the keyspace on disk: when it is saved, in which files, and how it comes
-// back at start.
+// Store: one save at a time, and what others see of it.
 //
 // A Store runs at most one save at a time. A save in the background cuts the keyspace at once and
 // writes on a goroutine of its own (rdbfile.go); save points and retries are looked at by Cron
 // (schedule.go); load.go reads a file back. The file in place is only ever replaced as a whole: by
 // renaming a complete, synced temporary file over it.
+
+// Package persist keeps the keyspace on disk: when it is saved, in which files, and how it comes
+// back at start.
 package persist
 
 import (
@@ -89,6 +91,13 @@ func (p *Store) LastSave() int64 { return p.lastSave.Load() }
 
 // Changes returns the number of changes since the last good save.
 func (p *Store) Changes() int64 { return p.o.Keyspace.Dirty() - p.saved.Load() }
+
+// ResetStats zeroes the counters that CONFIG RESETSTAT does: how many cuts there were, and how long
+// the latest took.
+func (p *Store) ResetStats() {
+	p.cuts.Store(0)
+	p.cutMicros.Store(0)
+}
 
 // Saving tells whether a save is under way in the background.
 func (p *Store) Saving() bool {
