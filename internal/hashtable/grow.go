@@ -45,6 +45,21 @@ func (t *Table[K]) Tidy(n int) (done bool) {
 	return !t.splitDue() && !t.mergeDue()
 }
 
+// Reserve gives a table without entries the buckets that so many will need, as far as memory is
+// granted. While merges are held they stay; else they go again one by one.
+func (t *Table[K]) Reserve(entries int) {
+	if t.entries != 0 {
+		return
+	}
+	if t.count.Load() == 0 && !t.open() {
+		return
+	}
+	for n := t.count.Load(); int(n)*fullLoad < entries && t.extend(); n++ {
+		*t.bucket(t.bucketRef(n)) = bucket{}
+		t.count.Store(n + 1)
+	}
+}
+
 // balance does one split or merge that is due, and reports whether it did.
 func (t *Table[K]) balance() bool {
 	if t.splitDue() {

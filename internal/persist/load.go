@@ -84,6 +84,9 @@ type loading struct {
 	large   *loadWorker // of values too large for a batch
 }
 
+// leastRecord is the least number of bytes that a key takes in a file.
+const leastRecord = 3
+
 // loadWorker inserts what one goroutine decodes.
 type loadWorker struct {
 	tx            *keyspace.Tx
@@ -120,6 +123,7 @@ func (p *Store) read(path string, merge bool) error {
 	_, err = rdb.Load(&countingReader{file, &s.loaded}, l.options(st.Size()), len(l.workers), func(worker int, r *rdb.Record) error {
 		return l.insert(l.workers[worker], r)
 	})
+	l.large.tx.EndReserve()
 	keys, expired := l.large.keys, l.large.expired
 	p.o.Keyspace.CloseTx(l.large.tx)
 	for _, w := range l.workers {
@@ -179,6 +183,18 @@ func (l *loading) options(size int64) rdb.Options {
 		Function: func([]byte) error {
 			log.Warning("Loading RDB: skipped a library of functions: this version has no functions")
 			return nil
+		},
+		ResizeDB: func(db int, keys, _ uint64) error {
+			// The hint is only the file's word: believe no more keys than the file has room for.
+			if db < l.p.o.Keyspace.Databases() {
+				l.large.tx.Reserve(db, int(min(keys, uint64(size)/leastRecord)))
+			}
+			return nil
+		},
+		Ahead: func(worker int, r *rdb.Record) {
+			if r.DB < l.p.o.Keyspace.Databases() {
+				l.p.o.Keyspace.PrefetchBucket(r.DB, l.workers[worker].tx.Hash(r.Key))
+			}
 		},
 		Large: l.insertLarge,
 	}

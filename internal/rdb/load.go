@@ -19,7 +19,7 @@ import (
 // call of insert is under way. Errors: as Split, those of insert and of decoding what it decodes
 // with their place.
 func Load(r io.Reader, o Options, workers int, insert func(worker int, rec *Record) error) (Result, error) {
-	l := loader{insert: insert, stopAt: math.MaxInt64}
+	l := loader{insert: insert, ahead: o.Ahead, stopAt: math.MaxInt64}
 	if o.Buffers == 0 {
 		o.Buffers = defaultBuffers
 	}
@@ -57,6 +57,7 @@ var errStopped = errors.New("rdb: stopped by another error")
 // loader is what the workers of one Load share.
 type loader struct {
 	insert func(worker int, rec *Record) error
+	ahead  func(worker int, rec *Record)
 
 	mu     sync.Mutex // guards what follows
 	stopAt int64      // the offset of the first bad place so far
@@ -71,7 +72,13 @@ func (l *loader) work(worker int, b *Batch) {
 	if b.Offset() > stopAt {
 		return
 	}
-	err := b.Each(func(rec *Record) error { return l.insert(worker, rec) })
+	var err error
+	if l.ahead != nil {
+		err = b.Each(func(rec *Record) error { l.ahead(worker, rec); return nil })
+	}
+	if err == nil {
+		err = b.Each(func(rec *Record) error { return l.insert(worker, rec) })
+	}
 	if err == nil {
 		return
 	}

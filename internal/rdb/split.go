@@ -38,6 +38,10 @@ type Options struct {
 	Function func(code []byte) error // a library of functions
 	Skipped  func(what string) error // something was passed over, with its name
 
+	// Ahead is shown every record of a batch, on the worker's goroutine, before Load has the first
+	// of them inserted: the worker can ask for the memory that they will touch.
+	Ahead func(worker int, rec *Record)
+
 	// Large is given each string value that is stored in more than half a buffer. It must have
 	// been read when Large returns, or it is lost. Without Large it comes in a batch.
 	Large func(rec *Record, value *LargeValue) error
