@@ -126,6 +126,7 @@ func (h *noteHost) AbortShutdown() error  { h.note("abort"); return h.fail }
 func (h *noteHost) PauseCron(paused bool) { h.note("cron paused %t", paused) }
 func (h *noteHost) Crash(why string)      { h.note("crash: %s", why) }
 func (h *noteHost) Log(text string)       { h.note("log: %s", text) }
+func (h *noteHost) Warn(text string)      { h.note("warn: %s", text) }
 func (h *noteHost) ResetStats()           { h.note("reset") }
 
 type noteSaver admin

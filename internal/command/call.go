@@ -93,6 +93,8 @@ type Host interface {
 	Crash(why string)
 	// Log writes a line at level notice.
 	Log(text string)
+	// Warn writes a line at level warning.
+	Warn(text string)
 	// ResetStats zeroes the counters that CONFIG RESETSTAT does and no room of their own keeps.
 	ResetStats()
 }

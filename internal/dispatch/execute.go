@@ -3,6 +3,7 @@
 package dispatch
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"strings"
@@ -59,7 +60,12 @@ func lockKinds(t *command.Table) []lockKind {
 func (w *Worker) run(s *command.Session, r *request) bool {
 	spec := r.spec
 	mark := w.Writer.Mark()
-	if e := w.sound(r); e != "" {
+	if isHTTP(r) {
+		w.d.env.Host.Warn("A connection that speaks HTTP was closed: somebody may be trying to reach this server through a browser. It came from " + s.Conn.Addr())
+		s.State |= command.Killed
+		return true
+	}
+	if e := w.sound(s, r); e != "" {
 		w.refuse(s, spec, e)
 		w.muffle(s, mark)
 		return true
@@ -89,16 +95,25 @@ func (w *Worker) run(s *command.Session, r *request) bool {
 }
 
 // sound returns why a request is no command that can run, or "".
-func (w *Worker) sound(r *request) resp.Error {
+func (w *Worker) sound(s *command.Session, r *request) resp.Error {
 	switch spec := r.spec; {
 	case spec == nil:
 		return unknownCommand(r)
 	case !spec.Accepts(len(r.args)):
 		return wrongArity(spec)
-	case spec.Run == nil && spec.Sub == nil:
+	case spec.Run == nil && spec.Sub == nil && s.State&command.Unauthenticated == 0:
 		return later(spec)
 	}
 	return ""
+}
+
+// isHTTP tells whether a request is a line of an HTTP request rather than a command.
+func isHTTP(r *request) bool {
+	if r.spec != nil || r.container != nil {
+		return false
+	}
+	name := r.args[0]
+	return len(name) == 4 && bytes.EqualFold(name, []byte("post")) || len(name) == 5 && bytes.EqualFold(name, []byte("host:"))
 }
 
 // nested runs one command of a transaction, whose locks are held.

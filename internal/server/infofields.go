@@ -34,9 +34,6 @@ func (s *Server) registerInfo() {
 
 func (s *Server) serverFields() []info.Field {
 	const section = "server"
-	var uts syscall.Utsname
-	_ = syscall.Uname(&uts)
-	system := utsText(uts.Sysname[:]) + " " + utsText(uts.Release[:]) + " " + utsText(uts.Machine[:])
 	executable, _ := os.Executable()
 	constant := func(text string) func() string { return func() string { return text } }
 	uptime := func() int64 { return (s.clock.Millis() - s.started.UnixMilli()) / 1000 }
@@ -46,7 +43,7 @@ func (s *Server) serverFields() []info.Field {
 		info.Text(section, "redis_git_dirty", "Redis's field; zero.", constant("0")),
 		info.Text(section, "redis_build_id", "Redis's field; zero.", constant("0")),
 		info.Text(section, "redis_mode", "standalone, sentinel or cluster.", constant("standalone")),
-		info.Text(section, "os", "The operating system.", constant(system)),
+		info.Text(section, "os", "The operating system.", constant(systemName())),
 		info.Text(section, "arch_bits", "Width of a pointer.", constant(strconv.Itoa(strconv.IntSize))),
 		info.Text(section, "monotonic_clock", "What durations are measured with.", constant("Go monotonic clock")),
 		info.Text(section, "multiplexing_api", "How sockets are waited for.", constant(multiplexing)),
@@ -69,17 +66,6 @@ func (s *Server) serverFields() []info.Field {
 		info.Text(section, "tarn_version", "Version of the program.", constant(Version)),
 		info.Text(section, "go_version", "What it was built with.", constant(runtime.Version())),
 	}
-}
-
-func utsText[T int8 | uint8](field []T) string {
-	var b []byte
-	for _, c := range field {
-		if c == 0 {
-			break
-		}
-		b = append(b, byte(c))
-	}
-	return string(b)
 }
 
 func (s *Server) clientFields() []info.Field {
@@ -116,12 +102,12 @@ func readMetric(name string) int64 {
 
 // memory is one look at where the memory is, in bytes.
 type memory struct {
-	used, rss, peak        int64
-	dataset, index, values int64
-	opened                 int64 // spans taken from the system by the heaps
-	goHeap, goSystem       int64
-	clients                int64
-	startup                int64
+	used, rss, peak  int64
+	dataset, index   int64
+	opened           int64 // spans taken from the system by the heaps
+	goHeap, goSystem int64
+	clients          int64
+	startup          int64
 }
 
 // lookMillis is how long one look serves: one INFO reads many fields of it.
@@ -180,7 +166,8 @@ func (s *Server) memoryFields() []info.Field {
 		info.Bytes(section, "allocator_active", "Bytes of spans that hold blocks.", of(func(m memory) int64 { return m.opened })),
 		info.Bytes(section, "allocator_resident", "Bytes of spans that hold blocks, with Go's own memory.", of(func(m memory) int64 { return m.opened + m.goSystem })),
 		info.BytesAndHuman(section, "total_system_memory", "Memory of the machine, or the container's limit.", total),
-		info.BytesAndHuman(section, "used_memory_lua", "Memory of scripts.", zero),
+		info.Bytes(section, "used_memory_lua", "Memory of scripts.", zero),
+		info.Text(section, "used_memory_lua_human", "The same, for people.", func() string { return "0B" }),
 		info.BytesAndHuman(section, "used_memory_vm_total", "Memory of script engines.", zero),
 		info.Bytes(section, "used_memory_vm_eval", "Memory of the EVAL engine.", zero),
 		info.Bytes(section, "used_memory_vm_functions", "Memory of the engine of functions.", zero),
@@ -194,6 +181,10 @@ func (s *Server) memoryFields() []info.Field {
 		info.Text(section, "maxmemory_policy", "What happens at the limit.", func() string { return s.cfg().MaxMemoryPolicy.String() }),
 		info.Ratio(section, "allocator_frag_ratio", "Spans that hold blocks over blocks.", ofRatio(func(m memory) float64 { return ratio(m.opened, m.used-m.goHeap) })),
 		info.Bytes(section, "allocator_frag_bytes", "Bytes of spans not in blocks.", of(func(m memory) int64 { return m.opened - (m.used - m.goHeap) })),
+		info.Ratio(section, "allocator_rss_ratio", "Spans with Go's own memory, over spans.", ofRatio(func(m memory) float64 { return ratio(m.opened+m.goSystem, m.opened) })),
+		info.Bytes(section, "allocator_rss_bytes", "Go's own memory.", of(func(m memory) int64 { return m.goSystem })),
+		info.Ratio(section, "rss_overhead_ratio", "used_memory_rss over spans with Go's own memory.", ofRatio(func(m memory) float64 { return ratio(m.rss, m.opened+m.goSystem) })),
+		info.Bytes(section, "rss_overhead_bytes", "used_memory_rss less spans and Go's own memory.", of(func(m memory) int64 { return m.rss - m.opened - m.goSystem })),
 		info.Ratio(section, "mem_fragmentation_ratio", "used_memory_rss over used_memory.", ofRatio(func(m memory) float64 { return ratio(m.rss, m.used) })),
 		info.Bytes(section, "mem_fragmentation_bytes", "used_memory_rss less used_memory.", of(func(m memory) int64 { return m.rss - m.used })),
 		info.Bytes(section, "mem_not_counted_for_evict", "Buffers that eviction does not count.", zero),

@@ -56,10 +56,8 @@ func (s *Server) onSignal(sig os.Signal) {
 		os.Exit(0)
 	}
 	s.dispatcher.World.Alone(func() {
-		if err := s.end(shutdownOptions(flags)); err != nil {
-			s.log.Warning("SIGTERM received but errors trying to shut down the server, check the logs for more information")
-			s.ending.Store(false)
-		}
+		s.end(shutdownOptions(flags))
+		s.log.Warning("SIGTERM received but errors trying to shut down the server, check the logs for more information")
 	})
 }
 
@@ -73,10 +71,8 @@ func shutdownOptions(f config.ShutdownFlags) command.ShutdownOptions {
 // Shutdown implements command.Host.
 func (s *Server) Shutdown(c *command.Call, o command.ShutdownOptions) error {
 	s.log.Warning("User requested shutdown...")
-	if err := s.end(o); err != nil {
-		return errShutdown
-	}
-	return nil
+	s.end(o)
+	return errShutdown
 }
 
 // AbortShutdown implements command.Host. A shutdown of this version never waits, so that there is
@@ -84,7 +80,7 @@ func (s *Server) Shutdown(c *command.Call, o command.ShutdownOptions) error {
 func (s *Server) AbortShutdown() error { return errNoShutdown }
 
 // end saves if that is due and ends the process. It returns only when the process must go on.
-func (s *Server) end(o command.ShutdownOptions) error {
+func (s *Server) end(o command.ShutdownOptions) {
 	s.ending.Store(true)
 	cfg := s.cfg()
 	s.persist.Abort()
@@ -96,7 +92,7 @@ func (s *Server) end(o command.ShutdownOptions) error {
 				s.log.Warning("Error trying to save the DB, can't exit.")
 				s.log.Warning("Errors trying to shut down the server. Check the logs for more information.")
 				s.ending.Store(false)
-				return err
+				return
 			}
 			s.log.Warning("Error trying to save the DB, but the server is forced to exit.")
 		}
@@ -105,7 +101,6 @@ func (s *Server) end(o command.ShutdownOptions) error {
 	s.clients.hangUp()
 	s.log.Warning("Redis is now ready to exit, bye bye...")
 	os.Exit(0)
-	return nil
 }
 
 // removeFiles removes what only a running server has.
@@ -113,11 +108,11 @@ func (s *Server) removeFiles() {
 	cfg := s.cfg()
 	if s.pidPath != "" {
 		s.log.Notice("Removing the pid file.")
-		_ = os.Remove(s.pidPath)
+		_ = s.files.Remove(s.pidPath)
 	}
 	if cfg.UnixSocket != "" {
 		s.log.Notice("Removing the unix socket file.")
-		_ = os.Remove(cfg.UnixSocket)
+		_ = s.files.Remove(cfg.UnixSocket)
 	}
 }
 
@@ -137,6 +132,9 @@ func (s *Server) Crash(why string) {
 // Log implements command.Host.
 func (s *Server) Log(text string) { s.log.Warning("DEBUG LOG: %s", text) }
 
+// Warn implements command.Host.
+func (s *Server) Warn(text string) { s.log.Warning("%s", text) }
+
 // ResetStats implements command.Host: the counters that CONFIG RESETSTAT zeroes and no room of
 // their own keeps.
 func (s *Server) ResetStats() {
@@ -144,5 +142,6 @@ func (s *Server) ResetStats() {
 	for _, c := range []*atomic.Int64{&st.netIn, &st.netOut, &st.connections, &st.rejected, &st.queryLimit, &st.outputLimit, &st.sweepNanos} {
 		c.Store(0)
 	}
+	s.persist.ResetStats()
 	s.dispatcher.ResetStats()
 }
