@@ -1,3 +1,5 @@
+// Main: the program's name and first word choose what it is; the rest belongs to that.
+
 // Command tarn is the server, and the tools that look after it and after any Redis.
 //
 //	tarn server [file.conf] [--directive value ...]

@@ -393,8 +393,10 @@ func (h *Heap) open(n uint32) bool {
 }
 
 func (h *Heap) checkOwned() {
-	invariant.Check(h.owned == nil || h.owned(), "the owner's lock is held")
-	invariant.Check(!h.closed.Load(), "heap is open")
+	if invariant.Enabled {
+		invariant.Check(h.owned == nil || h.owned(), "the owner's lock is held")
+		invariant.Check(!h.closed.Load(), "heap is open")
+	}
 }
 
 // roundUp returns n or the next multiple of step, a power of two.

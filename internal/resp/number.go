@@ -97,7 +97,7 @@ func ParseFloat(b []byte) (f float64, ok bool) {
 	text := string(b)
 	hex := isHex(b)
 	switch {
-	case hex && bytes.IndexAny(b, "pP") < 0:
+	case hex && !bytes.ContainsAny(b, "pP"):
 		text += "p0" // C's exponent is optional, Go's is not
 	case !hex && len(b) > longestWhole:
 		text = asFraction(b)

@@ -20,6 +20,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"tarn/test/harness"
 )
 
 // oracle is the socket of a running redis-server.
@@ -27,10 +29,7 @@ type oracle struct{ socket string }
 
 func startOracle(t *testing.T, flags ...string) oracle {
 	t.Helper()
-	binary, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Skip("no redis-server to compare with")
-	}
+	binary := harness.Oracle(t).Path
 	dir := t.TempDir()
 	socket := filepath.Join(dir, "s")
 	args := append([]string{"--port", "0", "--unixsocket", socket, "--save", "", "--dir", dir}, flags...)

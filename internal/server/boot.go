@@ -8,15 +8,16 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strconv"
-	"strings"
 	"syscall"
-	"time"
 
+	"tarn/internal/clock"
 	"tarn/internal/command"
 	"tarn/internal/config"
 	"tarn/internal/vfs"
@@ -59,7 +60,7 @@ func Run(args []string) int {
 // refuse says why the server does not start.
 func refuse(err error) int {
 	if _, ok := err.(*config.OpenError); ok {
-		newLog(time.Now).Warning("%s", err)
+		newLog(vfs.OS{}, clock.System{}.Now).Warning("%s", err)
 	} else {
 		fmt.Fprint(os.Stderr, err.Error())
 	}
@@ -124,9 +125,9 @@ func (s *Server) open() ([]*listener, error) {
 		return nil, err
 	}
 	if cfg.UnixSocket != "" {
-		l, err := listenUnix(cfg.UnixSocket, uint32(cfg.UnixSocketPerm), int(cfg.TCPBacklog))
+		l, err := listenUnix(s.files, cfg.UnixSocket, uint32(cfg.UnixSocketPerm), int(cfg.TCPBacklog))
 		if err != nil {
-			s.log.Warning("Failed opening Unix socket: bind: %s", bindError(err))
+			s.log.Warning("Failed opening Unix socket: bind: %s", systemText(err))
 			closeAll(list)
 			return nil, err
 		}
@@ -234,11 +235,21 @@ func (s *Server) writePidFile() {
 	if path == "" {
 		return
 	}
-	if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
+	if err := writeWhole(s.files, path, strconv.Itoa(os.Getpid())+"\n"); err != nil {
 		s.log.Warning("Failed to write PID file: %s", err)
 		return
 	}
 	s.pidPath = path
+}
+
+// writeWhole writes a small file in place.
+func writeWhole(files vfs.FS, path, text string) error {
+	f, err := files.OpenFile(path, vfs.WriteOnly|vfs.New|vfs.Empty, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(f, text)
+	return errors.Join(err, f.Close())
 }
 
 // backgroundMark tells the process that daemonize starts that it is the one.
@@ -253,20 +264,15 @@ func daemonize() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
+	again := exec.Command(self)
+	again.Args = os.Args
+	again.Env = append(os.Environ(), backgroundMark+"=1")
+	again.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := again.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	p, err := os.StartProcess(self, os.Args, &os.ProcAttr{
-		Env: append(os.Environ(), backgroundMark+"=1"), Files: []*os.File{null, null, null},
-		Sys: &syscall.SysProcAttr{Setsid: true},
-	})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	_ = p.Release()
+	_ = again.Process.Release()
 	return 0
 }
 
@@ -290,9 +296,6 @@ func stack() string {
 	b := make([]byte, 1<<20)
 	return string(b[:runtime.Stack(b, true)])
 }
-
-// bindError is the system's text for a failed bind or listen.
-func bindError(err error) string { return strings.ToUpper(err.Error()[:1]) + err.Error()[1:] }
 
 func isTerminal(f *os.File) bool {
 	st, err := f.Stat()

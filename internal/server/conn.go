@@ -1,6 +1,6 @@
 // Conn: one client's connection, from bytes read to bytes sent.
 //
-// An idle connection is this struct and nothing else: what is read goes into its executor's buffer
+// An idle connection is this struct and nothing else: what is read goes into a buffer that many share
 // and replies gather in the worker's. Only what cannot be finished at once is kept here: the start
 // of a command that is not all there, commands that wait, replies the client does not read.
 
@@ -121,7 +121,6 @@ const (
 type executor struct {
 	srv    *Server
 	worker *dispatch.Worker
-	buf    []byte // what is read goes here first
 }
 
 // advance feeds a connection's input to the worker until it is used up, or must wait, or the
@@ -198,20 +197,4 @@ func (x *executor) resetWriter(b []byte) {
 		b = make([]byte, 0, readSize)
 	}
 	x.worker.Writer.Reset(b[:0], resp.RESP2)
-}
-
-// flush sends replies that waited. It reports false when the connection is broken, or was only
-// kept for them.
-func (x *executor) flush(c *conn) bool {
-	n, err := c.link.write(c.unsent())
-	if err != nil {
-		return false
-	}
-	x.srv.stats.netOut.Add(int64(n))
-	if c.sent += n; c.sent < len(c.out) {
-		return true
-	}
-	c.out, c.sent, c.softSince = nil, 0, 0
-	c.link.wantWrite(false)
-	return c.State&command.Closing == 0
 }

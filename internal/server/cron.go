@@ -23,7 +23,7 @@ const (
 	sweepIdle = 100 * time.Millisecond
 
 	freeRest = 200 * time.Microsecond // between slices of background freeing
-	freeIdle = 20 * time.Millisecond
+	freeIdle = 100 * time.Millisecond
 
 	sampleEvery = 100 * time.Millisecond
 )
@@ -35,7 +35,7 @@ type rates struct {
 
 // cron runs the periodic job until the process ends.
 func (s *Server) cron() {
-	sampled := s.clock.Mono()
+	sampled, tidied := s.clock.Mono(), s.unixSeconds()
 	for {
 		hz := max(s.cfg().Hz, 1)
 		time.Sleep(time.Second / time.Duration(hz))

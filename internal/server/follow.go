@@ -13,7 +13,7 @@ import (
 
 // rebind closes the TCP listeners and opens those of the new settings.
 func (s *Server) rebind(old, c *config.Config) error {
-	if len(s.network.loops) == 0 {
+	if !s.network.started() {
 		return nil
 	}
 	if old.Port == c.Port && old.TCPBacklog == c.TCPBacklog && fmt.Sprint(old.Bind) == fmt.Sprint(c.Bind) {
@@ -88,25 +88,16 @@ func (s *Server) setOOMScore(c *config.Config) error {
 		return nil
 	}
 	if !s.oomScoreSet {
-		s.oomScoreBase = readOOMScore()
+		s.oomScoreBase = s.readOOMScore()
 	}
 	score := c.OOMScoreAdjValues[0]
 	if c.OOMScoreAdj == config.OOMRelative {
 		score += s.oomScoreBase
 	}
 	if err := s.writeOOMScore(min(max(score, -1000), 1000)); err != nil {
+		s.log.Warning("Unable to write oom_score_adj: %s", systemText(err))
 		return fmt.Errorf("Failed to apply new oom_score_adj configuration, check server logs.")
 	}
 	s.oomScoreSet = true
 	return nil
-}
-
-const oomScoreFile = "/proc/self/oom_score_adj"
-
-func (s *Server) writeOOMScore(score int64) error {
-	err := os.WriteFile(oomScoreFile, strconv.AppendInt(nil, score, 10), 0)
-	if err != nil {
-		s.log.Warning("Unable to write oom_score_adj: %s", err)
-	}
-	return err
 }

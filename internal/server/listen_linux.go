@@ -1,12 +1,16 @@
-// Listening sockets.
+//go:build !portable
+
+// Listening sockets of the event loops.
 
 package server
 
 import (
 	"fmt"
+	"io/fs"
 	"net"
-	"strings"
 	"syscall"
+
+	"tarn/internal/vfs"
 )
 
 // listener is a socket that accepts connections.
@@ -51,15 +55,15 @@ func listenTCP(host string, port, backlog int) (*listener, error) {
 }
 
 // listenUnix opens a listener on a path; what stood there before is removed.
-func listenUnix(path string, perm uint32, backlog int) (*listener, error) {
-	_ = syscall.Unlink(path)
+func listenUnix(files vfs.FS, path string, perm uint32, backlog int) (*listener, error) {
+	_ = files.Remove(path)
 	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
 	l, err := bindAndListen(fd, &syscall.SockaddrUnix{Name: path}, backlog, true, path)
 	if err == nil && perm != 0 {
-		_ = syscall.Chmod(path, perm)
+		err = files.Chmod(path, fs.FileMode(perm))
 	}
 	return l, err
 }
@@ -74,17 +78,6 @@ func bindAndListen(fd int, sa syscall.Sockaddr, backlog int, unix bool, addr str
 		return nil, err
 	}
 	return &listener{fd: fd, unix: unix, addr: addr}, nil
-}
-
-func resolve(host string) (net.IP, error) {
-	if ip := net.ParseIP(strings.Trim(host, "[]")); ip != nil {
-		return ip, nil
-	}
-	ips, err := net.LookupIP(host)
-	if err != nil {
-		return nil, err
-	}
-	return ips[0], nil
 }
 
 func (l *listener) close() { _ = syscall.Close(l.fd) }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"tarn/internal/config"
+	"tarn/internal/vfs"
 )
 
 // maxLine is the longest message logged, in bytes, as in Redis.
@@ -27,6 +28,7 @@ type Log struct {
 	level config.LogLevel
 	path  string // "": out
 	out   io.Writer
+	files vfs.FS
 	sys   systemLog
 	now   func() time.Time
 	pid   int
@@ -38,8 +40,8 @@ type systemLog interface {
 	Log(level config.LogLevel, text string)
 }
 
-func newLog(now func() time.Time) *Log {
-	return &Log{out: os.Stdout, now: now, pid: os.Getpid(), role: 'M', level: config.LogNotice}
+func newLog(files vfs.FS, now func() time.Time) *Log {
+	return &Log{out: os.Stdout, files: files, now: now, pid: os.Getpid(), role: 'M', level: config.LogNotice}
 }
 
 // configure sets the level and where lines go.
@@ -97,7 +99,7 @@ func (l *Log) put(text string) {
 		_, _ = io.WriteString(l.out, text)
 		return
 	}
-	f, err := os.OpenFile(l.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	f, err := l.files.OpenFile(l.path, vfs.Append|vfs.New|vfs.WriteOnly, 0o644)
 	if err != nil {
 		return
 	}

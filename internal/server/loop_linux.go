@@ -1,3 +1,5 @@
+//go:build !portable
+
 // Loop: an event loop over epoll, one thread of the server.
 //
 // It waits for sockets, reads each once, runs what was read and writes the replies with one call,
@@ -27,6 +29,7 @@ const maxAccepts = 128
 // loop is one event loop.
 type loop struct {
 	executor
+	buf    []byte // what is read goes here first
 	epoll  int
 	wakeFD int
 	conns  []*conn // by file descriptor
@@ -62,7 +65,6 @@ type network struct {
 	loops     []*loop
 	listeners []*listener
 	next      int // loop that gets the next connection
-	done      sync.WaitGroup
 }
 
 func newLoop(s *Server) (*loop, error) {
@@ -74,8 +76,8 @@ func newLoop(s *Server) (*loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loop{epoll: ep, wakeFD: wake, listeners: map[int32]*listener{}}
-	l.executor = executor{srv: s, worker: s.dispatcher.NewWorker(), buf: make([]byte, readSize)}
+	l := &loop{epoll: ep, wakeFD: wake, buf: make([]byte, readSize), listeners: map[int32]*listener{}}
+	l.executor = executor{srv: s, worker: s.dispatcher.NewWorker()}
 	return l, l.control(syscall.EPOLL_CTL_ADD, int32(wake), syscall.EPOLLIN)
 }
 
@@ -183,6 +185,22 @@ func (l *loop) drained(c *conn) bool {
 		return l.advance(c, c.in)
 	}
 	return true
+}
+
+// flush sends replies that waited. It reports false when the connection is broken, or was only
+// kept for them.
+func (l *loop) flush(c *conn) bool {
+	n, err := c.link.write(c.unsent())
+	if err != nil {
+		return false
+	}
+	l.srv.stats.netOut.Add(int64(n))
+	if c.sent += n; c.sent < len(c.out) {
+		return true
+	}
+	c.out, c.sent, c.softSince = nil, 0, 0
+	c.link.wantWrite(false)
+	return c.State&command.Closing == 0
 }
 
 // readable reads once and runs what there is.
@@ -453,6 +471,9 @@ func (n *network) start(s *Server, listeners []*listener) error {
 	}
 	return nil
 }
+
+// started tells whether connections are accepted.
+func (n *network) started() bool { return len(n.loops) > 0 }
 
 // listen makes the first loop accept from listeners.
 func (n *network) listen(listeners []*listener) error {

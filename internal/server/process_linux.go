@@ -11,6 +11,7 @@ import (
 
 	"tarn/internal/config"
 	"tarn/internal/info"
+	"tarn/internal/vfs"
 )
 
 // setTitle writes the title over the arguments, where /proc/PID/cmdline shows it. A title longer
@@ -54,13 +55,19 @@ var argvArea = func() func() []byte {
 	}
 }()
 
-func readOOMScore() int64 {
-	b, err := os.ReadFile(oomScoreFile)
+const oomScoreFile = "/proc/self/oom_score_adj"
+
+func (s *Server) readOOMScore() int64 {
+	b, err := vfs.ReadFile(s.files, oomScoreFile)
 	if err != nil {
 		return 0
 	}
 	n, _ := strconv.ParseInt(string(bytes.TrimSpace(b)), 10, 64)
 	return n
+}
+
+func (s *Server) writeOOMScore(score int64) error {
+	return writeWhole(s.files, oomScoreFile, strconv.FormatInt(score, 10))
 }
 
 // mainThreadFields say what the calling thread used: INFO runs on an event loop.
@@ -70,4 +77,22 @@ func mainThreadFields(cpu func(who int, pick func(*syscall.Rusage) syscall.Timev
 		info.Text(section, "used_cpu_sys_main_thread", "Processor seconds in the kernel, of the event loop asked.", cpu(thread, func(u *syscall.Rusage) syscall.Timeval { return u.Stime })),
 		info.Text(section, "used_cpu_user_main_thread", "Processor seconds in the program, of the event loop asked.", cpu(thread, func(u *syscall.Rusage) syscall.Timeval { return u.Utime })),
 	}
+}
+
+// systemName is the system's name, release and machine, as uname tells them.
+func systemName() string {
+	var uts syscall.Utsname
+	_ = syscall.Uname(&uts)
+	return utsText(uts.Sysname[:]) + " " + utsText(uts.Release[:]) + " " + utsText(uts.Machine[:])
+}
+
+func utsText[T int8 | uint8](field []T) string {
+	var b []byte
+	for _, c := range field {
+		if c == 0 {
+			break
+		}
+		b = append(b, byte(c))
+	}
+	return string(b)
 }

@@ -1,8 +1,10 @@
-// Package server is the process: sockets, sessions, boot, the periodic job, and the end.
+// Server: what a running server consists of, and how a connection is let in and out.
 //
 // Run boots in Redis's order (log, files, sockets, data) and serves until SHUTDOWN or a signal.
 // Connections are served by event loops on Linux and by a goroutine each elsewhere; both feed the
 // same dispatcher. Background jobs (cron, sweep, saver) have goroutines of their own.
+
+// Package server is the process: sockets, sessions, boot, the periodic job, and the end.
 package server
 
 import (
@@ -33,6 +35,7 @@ const (
 type Server struct {
 	store      *config.Store
 	log        *Log
+	files      vfs.FS
 	clock      clock.System
 	keyspace   *keyspace.Keyspace
 	table      *command.Table
@@ -82,9 +85,10 @@ func New(store *config.Store, files vfs.FS) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{store: store, keyspace: ks, started: time.Now(), runID: newRunID()}
+	s := &Server{store: store, files: files, keyspace: ks, runID: newRunID()}
+	s.started = s.clock.Now()
 	s.seconds.Store(uint32(s.started.Unix()))
-	s.log = newLog(s.clock.Now)
+	s.log = newLog(files, s.clock.Now)
 	s.table = command.NewTable()
 	names := make([]string, s.table.Size())
 	for spec := range s.table.All(true) {
@@ -196,7 +200,7 @@ func (s *Server) listen(c *config.Config) ([]*listener, error) {
 			}
 			l, err := listenTCP(host, int(c.Port), int(c.TCPBacklog))
 			if err != nil {
-				s.log.Warning("Warning: Could not create server TCP listening socket %s: bind: %s", net.JoinHostPort(host, strconv.Itoa(int(c.Port))), bindError(err))
+				s.log.Warning("Warning: Could not create server TCP listening socket %s: bind: %s", net.JoinHostPort(host, strconv.Itoa(int(c.Port))), systemText(err))
 				if optional {
 					continue
 				}

@@ -1,0 +1,370 @@
+//go:build !linux || portable
+
+// The portable loop: a goroutine for each connection, where there is no loop of our own.
+//
+// A connection's goroutine waits outside of the world: for input, for the client to read its
+// replies, or for its parked command's turn. To run what it has read it takes one of a few executors and
+// enters the world, in this order, since an executor may be stopping the world. It is the only one
+// that touches its connection, as a loop is elsewhere. While replies wait, nothing is read.
+
+package server
+
+import (
+	"net"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"tarn/internal/command"
+	"tarn/internal/info"
+)
+
+const (
+	// portableRead is how much a connection reads at once.
+	portableRead = 16 << 10
+
+	// drainSize is how much of the replies that wait is sent between two looks at their limit.
+	drainSize = 64 << 10
+
+	// acceptRest is the pause after a connection could not be accepted.
+	acceptRest = 10 * time.Millisecond
+)
+
+// turner is an executor and what it counts.
+type turner struct {
+	executor
+	busy    info.Counter // ns inside turns
+	turns   info.Counter
+	longest info.Counter // ns of the longest turn
+}
+
+// link ties a connection to its socket.
+type link struct {
+	conn   *conn
+	socket net.Conn
+	raw    syscall.RawConn // socket's descriptor
+	net    *network
+	unix   bool
+	wake   chan struct{} // tells that a parked command may run
+	choked bool          // input waits for replies to be read
+}
+
+// network is the server's listeners, and the executors that connections share.
+type network struct {
+	srv     *Server
+	turners []*turner
+	free    chan *turner
+
+	mu        sync.Mutex // guards the fields below
+	listeners []*listener
+	parked    map[*conn]struct{}
+}
+
+// start makes the executors and accepts connections.
+func (n *network) start(s *Server, listeners []*listener) error {
+	n.srv = s
+	count := max(2*runtime.NumCPU(), 4)
+	n.free = make(chan *turner, count)
+	n.parked = map[*conn]struct{}{}
+	for range count {
+		t := &turner{executor: executor{srv: s, worker: s.dispatcher.NewWorker()}}
+		n.turners = append(n.turners, t)
+		n.free <- t
+	}
+	return n.listen(listeners)
+}
+
+// started tells whether connections are accepted.
+func (n *network) started() bool { return n.free != nil }
+
+// listen accepts connections from listeners.
+func (n *network) listen(listeners []*listener) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.listeners = append(n.listeners, listeners...)
+	for _, ln := range listeners {
+		go n.accept(ln)
+	}
+	return nil
+}
+
+// unlisten closes the TCP listeners.
+func (n *network) unlisten() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var kept []*listener
+	for _, ln := range n.listeners {
+		if ln.unix {
+			kept = append(kept, ln)
+			continue
+		}
+		ln.close()
+	}
+	n.listeners = kept
+}
+
+// accept takes connections until the listener is closed.
+func (n *network) accept(ln *listener) {
+	for {
+		socket, err := ln.Accept()
+		if err != nil {
+			if ln.closed.Load() {
+				return
+			}
+			n.srv.log.Warning("Accepting client connection: %s", systemText(err))
+			time.Sleep(acceptRest)
+			continue
+		}
+		n.admit(socket, ln.unix)
+	}
+}
+
+// admit gives a new connection its goroutine, or refuses it.
+func (n *network) admit(socket net.Conn, unix bool) {
+	c := &conn{}
+	c.link = link{conn: c, socket: socket, net: n, unix: unix, wake: make(chan struct{}, 1)}
+	raw, err := socket.(syscall.Conn).SyscallConn()
+	if err != nil {
+		_ = socket.Close()
+		return
+	}
+	c.link.raw = raw
+	if tcp, ok := socket.(*net.TCPConn); ok {
+		setKeepalive(tcp, n.srv.cfg().TCPKeepalive)
+	}
+	world := &n.srv.dispatcher.World
+	world.Enter()
+	refusal := n.srv.admit(c)
+	world.Leave()
+	if refusal != "" {
+		_, _ = c.link.write([]byte(refusal))
+		_ = socket.Close()
+		return
+	}
+	go n.serve(c)
+}
+
+// need is what a connection waits for.
+type need uint8
+
+const (
+	needNothing need = iota // it has ended
+	needInput
+	needRoom   // for replies, at the client's end
+	needResume // of its parked command
+	needTurn   // for input that is here already
+)
+
+// pending is a need and the bytes to read into, or to send.
+type pending struct {
+	need need
+	data []byte
+}
+
+// serve is a connection's goroutine.
+func (n *network) serve(c *conn) {
+	buf := make([]byte, portableRead)
+	for p := (pending{needInput, buf}); p.need != needNothing; {
+		p = n.step(c, p, buf)
+	}
+	_ = c.link.socket.Close()
+	n.unpark(c)
+	n.turn(func(t *turner) { n.srv.forget(c, t.worker.Tx()) })
+}
+
+// turn runs f inside the world with an executor.
+func (n *network) turn(f func(*turner)) {
+	t := <-n.free
+	world := &n.srv.dispatcher.World
+	world.Enter()
+	t.worker.Turn()
+	began := n.srv.clock.Mono()
+	f(t)
+	spent := n.srv.clock.Mono() - began
+	t.busy.Add(spent)
+	t.turns.Add(1)
+	if longest := t.longest.Load(); spent > longest {
+		t.longest.Add(spent - longest)
+	}
+	world.Leave()
+	n.free <- t
+}
+
+// step waits for what the connection needs and does it. It returns what is needed next. What others
+// may look at while the world is stopped is touched inside the world only.
+func (n *network) step(c *conn, p pending, buf []byte) (after pending) {
+	var count int
+	var err error
+	switch p.need {
+	case needInput:
+		count, err = c.link.socket.Read(p.data)
+	case needRoom:
+		count, err = c.link.socket.Write(p.data)
+	case needResume:
+		<-c.link.wake
+	}
+	if err != nil {
+		return pending{}
+	}
+	n.turn(func(t *turner) {
+		if c.State&command.Killed == 0 && n.act(t, c, p, count) {
+			after = c.pending(buf)
+		}
+	})
+	return after
+}
+
+// act does what the connection waited for. It reports false when the connection has ended.
+func (n *network) act(t *turner, c *conn, p pending, count int) bool {
+	switch p.need {
+	case needInput:
+		n.srv.stats.netIn.Add(int64(count))
+		data := p.data[:count]
+		if len(c.in) > 0 {
+			c.in = c.in[:len(c.in)+count]
+			data = c.in
+			if c.parser.Want() > len(c.in) && !c.parser.Idle() && int64(len(c.in)) <= n.srv.cfg().ClientQueryBufferLimit {
+				return true // more of the same argument: look when it is whole
+			}
+		}
+		return t.advance(c, data)
+	case needRoom:
+		n.srv.stats.netOut.Add(int64(count))
+		if c.sent += count; c.sent == len(c.out) {
+			c.out, c.sent, c.softSince = nil, 0, 0
+			return c.State&command.Closing == 0
+		}
+		return true
+	case needResume:
+		n.unpark(c)
+		c.State &^= command.Parked | command.Pausing
+	}
+	c.link.choked = false
+	return t.advance(c, c.in)
+}
+
+// pending tells what a connection needs. It is called inside the world.
+func (c *conn) pending(buf []byte) pending {
+	switch {
+	case c.State&command.Killed != 0:
+		return pending{}
+	case len(c.out) > 0:
+		waiting := c.unsent()
+		return pending{needRoom, waiting[:min(len(waiting), drainSize)]}
+	case c.State&command.Parked != 0:
+		return pending{need: needResume}
+	case c.link.choked:
+		return pending{need: needTurn}
+	case len(c.in) > 0:
+		return pending{needInput, c.room()}
+	}
+	return pending{needInput, buf}
+}
+
+// unpark ends a connection's waiting for its parked command's turn.
+func (n *network) unpark(c *conn) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.parked, c)
+}
+
+// resume lets every parked connection try its command again.
+func (n *network) resume() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for c := range n.parked {
+		c.link.rouse()
+	}
+}
+
+// busy returns how long the executors have worked, in ns, and their turns.
+func (n *network) busy() (nanos, turns int64) {
+	for _, t := range n.turners {
+		nanos += t.busy.Load()
+		turns += t.turns.Load()
+	}
+	return nanos, turns
+}
+
+// longestTurn returns the longest turn of any executor in microseconds.
+func (n *network) longestTurn() int64 {
+	var longest int64
+	for _, t := range n.turners {
+		longest = max(longest, t.longest.Load())
+	}
+	return longest / 1000
+}
+
+// write sends what the socket takes at once: the caller is inside the world and must not wait.
+func (k *link) write(b []byte) (sent int, err error) {
+	var failed error
+	err = k.raw.Write(func(fd uintptr) bool {
+		sent, failed = syscall.Write(int(fd), b)
+		return true
+	})
+	switch {
+	case err != nil:
+		return 0, err
+	case failed == syscall.EAGAIN || failed == syscall.EINTR:
+		return 0, nil
+	}
+	return max(sent, 0), failed
+}
+
+// wantWrite needs nothing: replies that wait are what the goroutine does next.
+func (k *link) wantWrite(bool) {}
+
+// closing needs nothing: the replies are sent before more is read.
+func (k *link) closing() {}
+
+// choke keeps input back until the client has read its replies.
+func (k *link) choke() { k.choked = true }
+
+// park has the goroutine wait until the waiting command may run.
+func (k *link) park() {
+	k.net.mu.Lock()
+	defer k.net.mu.Unlock()
+	k.net.parked[k.conn] = struct{}{}
+}
+
+func (k *link) rouse() {
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// closeSoon has the connection's goroutine end it.
+func (k *link) closeSoon() {
+	_ = k.socket.Close()
+	k.rouse()
+}
+
+// shut ends the connection without its goroutine, as the process ends.
+func (k *link) shut() { _ = k.socket.Close() }
+
+// Addr implements command.Conn.
+func (c *conn) Addr() string {
+	if c.link.unix {
+		return c.link.socket.LocalAddr().String() + ":0"
+	}
+	return c.link.socket.RemoteAddr().String()
+}
+
+// LocalAddr implements command.Conn.
+func (c *conn) LocalAddr() string {
+	if c.link.unix {
+		return c.link.socket.LocalAddr().String() + ":0"
+	}
+	return c.link.socket.LocalAddr().String()
+}
+
+// FD implements command.Conn.
+func (c *conn) FD() int {
+	number := -1
+	_ = c.link.raw.Control(func(fd uintptr) { number = int(fd) })
+	return number
+}
+
+const multiplexing = "Go netpoll"
