@@ -140,7 +140,7 @@ func (tx *Tx) sweepShard(sh *shard) (more bool) {
 				if sh.mustWait(e) {
 					sh.snap.s.hurry(place{sh, d, string(name)})
 				}
-				soonest = min(soonest, tx.now+1)
+				soonest = min(soonest, deadline)
 				break
 			}
 			hash := tx.ks.hash.sum(name)

@@ -76,7 +76,7 @@ func (s *scanning) step() {
 	s.cursor = a.tx.Scan(s.db, s.cursor, func(k *Key) {
 		h, ok := a.model(s.db, k.Name())[string(k.Name())]
 		if !ok || !h.live(a.tx.Now()) {
-			a.fatalf("Scan finds %.60q of %d: %+.200v, %t", k.Name(), s.db, h, ok)
+			a.fatalf("Scan finds %.60q of %d: %v, %t", k.Name(), s.db, h, ok)
 		}
 		s.seen[string(k.Name())] = true
 	})

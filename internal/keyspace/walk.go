@@ -84,31 +84,33 @@ func (w *walker) walk(elapsed func() time.Duration, stopped func() bool) {
 // done.
 func (w *walker) slice(sh *shard) (more bool) {
 	sh.mu.Lock()
-	defer w.flush()
-	defer sh.mu.Unlock()
-	st := sh.snap
-	if st == nil {
-		return false
-	}
-	for range sliceBuckets {
-		if len(st.parts) == 0 {
+	for b := 0; b < sliceBuckets && sh.snap != nil; b++ {
+		if !w.advance(sh) {
 			break
 		}
-		if st.cursor == st.end {
-			sh.finish()
-			continue
-		}
-		if !w.bucket(sh, st.parts[0], st.cursor) {
-			return true
-		}
+	}
+	more = sh.snap != nil
+	sh.mu.Unlock()
+	w.flush()
+	return more
+}
+
+// advance takes the walk of a shard one bucket further, past the end of a table, or out of the
+// shard. It returns false when the slice is over.
+func (w *walker) advance(sh *shard) bool {
+	st := sh.snap
+	switch {
+	case len(st.parts) == 0:
+		st.pushHand()
+		sh.snap = nil
+	case st.cursor == st.end:
+		sh.finish()
+	case !w.bucket(sh, st.parts[0], st.cursor):
+		return false
+	default:
 		st.cursor++
 	}
-	if len(st.parts) > 0 {
-		return true
-	}
-	st.pushHand()
-	sh.snap = nil
-	return false
+	return true
 }
 
 // bucket copies the unsaved entries of a bucket. It returns false when the slice is over before all

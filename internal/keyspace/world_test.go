@@ -25,6 +25,10 @@ type held struct {
 	deadline int64
 }
 
+func (h held) String() string {
+	return fmt.Sprintf("{%.100q, %d bytes, %s, deadline %d}", h.text, len(h.text), h.encoding, h.deadline)
+}
+
 type modelDB map[string]held
 
 // world is shared by all actors.
@@ -169,16 +173,17 @@ type actor struct {
 	chances chances
 	sum     int
 	keys    int  // names it draws from
+	bulk    int  // of a hundred values, so many are of up to 50,000 bytes
 	large   int  // one value in so many is above maxCopied; 0: none
 	waits   bool // whether it waits until a save is ready for it, or else gives the operation up
-	rude    bool // it changes what it copies and moves to without asking whether that is ready
+	rude    bool // it changes keys without asking whether the running save is ready
 	parked  int
 	text    []byte
 	scratch [20]byte
 }
 
 func (w *world) newActor(r *rand.Rand, c chances, keys int) *actor {
-	a := &actor{world: w, tx: w.ks.NewTx(), r: r, chances: c, keys: keys}
+	a := &actor{world: w, tx: w.ks.NewTx(), r: r, chances: c, keys: keys, bulk: 2}
 	for _, n := range c {
 		a.sum += n
 	}
@@ -210,7 +215,7 @@ func (a *actor) value() []byte {
 		size = a.r.IntN(60)
 	case n < 90:
 		size = a.r.IntN(600)
-	case n < 98:
+	case n < 100-a.bulk:
 		size = a.r.IntN(6000)
 	default:
 		size = a.r.IntN(50_000)
@@ -314,7 +319,7 @@ func (a *actor) lock(db int, name []byte, otherDB int, other []byte) bool {
 			a.tx.LockWanted()
 		}
 		a.tx.SetNow(a.now.Load())
-		if a.tx.Ready(db, name, hash) && (other == nil || a.rude || a.tx.Ready(otherDB, other, a.tx.Hash(other))) {
+		if a.rude || a.tx.Ready(db, name, hash) && (other == nil || a.tx.Ready(otherDB, other, a.tx.Hash(other))) {
 			return true
 		}
 		a.tx.Unlock()
@@ -334,7 +339,7 @@ func (a *actor) look(db int, name []byte, mode Mode) (Key, held, bool) {
 		ok = false
 	}
 	if k.Exists() != ok {
-		a.fatalf("key %.60q of %d exists: %t, want %t (model %+.200v, now %d)", name, db, k.Exists(), ok, was, a.tx.Now())
+		a.fatalf("key %.60q of %d exists: %t, want %t (model %v, now %d)", name, db, k.Exists(), ok, was, a.tx.Now())
 	}
 	if ok {
 		a.same(&k, was)
@@ -345,7 +350,7 @@ func (a *actor) look(db int, name []byte, mode Mode) (Key, held, bool) {
 func (w *world) same(k *Key, want held) {
 	got := held{string(k.StringBytes(make([]byte, 20))), k.Encoding(), k.Deadline()}
 	if got != want || k.StringLen() != len(want.text) || k.Type() != String {
-		w.fatalf("key %.60q of %d is %+.200v, want %+.200v", k.Name(), k.DB(), got, want)
+		w.fatalf("key %.60q of %d is %v, want %v", k.Name(), k.DB(), got, want)
 	}
 }
 
@@ -557,7 +562,7 @@ func (a *actor) randomKey() {
 		return
 	}
 	if h, ok := a.model(db, name)[string(name)]; !ok || !h.live(a.tx.Now()) {
-		a.fatalf("RandomKey of %d: %.60q, which is %+.200v, %t", db, name, h, ok)
+		a.fatalf("RandomKey of %d: %.60q, which is %v, %t", db, name, h, ok)
 	}
 }
 
