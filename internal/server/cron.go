@@ -45,7 +45,11 @@ func (s *Server) cron() {
 		}
 		began := s.clock.Mono()
 		s.dispatcher.World.Alone(func() {
-			s.clients.tidy(s.cfg(), s.unixSeconds())
+			if now := s.unixSeconds(); now != tidied {
+				// Limits on clients are in seconds, and looking at all of them is work.
+				tidied = now
+				s.clients.tidy(s.cfg(), now)
+			}
 			if !s.dispatcher.IsLoading() {
 				s.persist.Cron()
 			}
