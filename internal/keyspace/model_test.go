@@ -22,7 +22,11 @@ func isInteger(s string) bool {
 }
 
 func TestAgainstModel(t *testing.T) {
-	for round := range 24 {
+	rounds := 24
+	if underRace {
+		rounds = 6
+	}
+	for round := range rounds {
 		seed := rand.Uint64()
 		r := rand.New(rand.NewPCG(seed, 0))
 		w := newWorld(t, seed, Options{Shards: 1 << (2 * (round % 3)), Databases: 3})

@@ -98,7 +98,7 @@ var errSink = errors.New("the disk is full")
 
 // proofRounds is how many rounds the proof has in one goroutine.
 func proofRounds() int {
-	if testing.Short() {
+	if testing.Short() || underRace {
 		return 6
 	}
 	return 16
@@ -197,7 +197,7 @@ func (w *world) ended(s *Snapshot) {
 
 func TestSnapshotAmongWriters(t *testing.T) {
 	snapshots := 16
-	if testing.Short() {
+	if testing.Short() || underRace {
 		snapshots = 6
 	}
 	for _, shards := range []int{1, 4, 16} {
@@ -375,7 +375,10 @@ var changes = []func(a *actor, k *Key, other *Key){
 	func(a *actor, k, _ *Key) { _ = k.SetString(a.fill(nil, 10), Plain, NoDeadline) },
 	func(a *actor, k, _ *Key) { _ = k.SetString(a.fill(nil, 5000), Plain, KeepDeadline) },
 	func(a *actor, k, _ *Key) { _ = k.SetInt(7); _ = k.SetInt(8) },
-	func(a *actor, k, _ *Key) { v, _ := k.MakeString(k.StringLen(), KeepDeadline); copy(v, a.fill(nil, len(v))) },
+	func(a *actor, k, _ *Key) {
+		v, _ := k.MakeString(k.StringLen(), KeepDeadline)
+		copy(v, a.fill(nil, len(v)))
+	},
 	func(a *actor, k, _ *Key) { v, _ := k.Resize(k.StringLen()); copy(v, a.fill(nil, len(v))) },
 	func(a *actor, k, _ *Key) { v, _ := k.Resize(k.StringLen() + 1); copy(v, a.fill(nil, len(v))) },
 	func(a *actor, k, _ *Key) { v, _ := k.Resize(k.StringLen() / 2); copy(v, a.fill(nil, len(v))) },

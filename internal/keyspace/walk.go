@@ -46,7 +46,10 @@ func (s *Snapshot) Run(out func(*Record) error, elapsed func() time.Duration) er
 }
 
 // Cancel makes Run stop soon.
-func (s *Snapshot) Cancel() { s.cancelled.Store(true) }
+func (s *Snapshot) Cancel() {
+	s.cancelled.Store(true)
+	s.nudge()
+}
 
 // Keys returns the number of keys at the cut, and how many of them are written out.
 func (s *Snapshot) Keys() (total, done int64) { return s.keys, s.done.Load() }
@@ -217,14 +220,14 @@ func (w *walker) drain() {
 	}
 }
 
-// rest lets the machine have the time, but goes on doing what writers wait for.
+// rest lets the machine have the time, but goes on doing what writers wait for. Cancel ends it.
 func (w *walker) rest(d time.Duration) {
 	if d <= 0 {
 		return
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
-	for {
+	for !w.stopped() {
 		select {
 		case <-w.s.work:
 			w.serve()

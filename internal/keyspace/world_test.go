@@ -229,12 +229,12 @@ func (a *actor) value() []byte {
 
 // fill appends size bytes that no other step does.
 func (a *actor) fill(b []byte, size int) []byte {
-	step := a.steps.Load()
-	for end := len(b) + size; len(b) < end; {
-		b = fmt.Appendf(b, "%d.%x/", step, len(b))
-		b = b[:min(len(b), end)]
+	from := len(b)
+	b = fmt.Appendf(b, "%d/", a.steps.Load())
+	for len(b)-from < size {
+		b = append(b, b[from:min(len(b), from+size-(len(b)-from))]...)
 	}
-	return b
+	return b[:from+size]
 }
 
 func (a *actor) deadline() int64 {
@@ -392,7 +392,9 @@ func (a *actor) one(op, db int, name []byte) {
 		if k.Delete() != ok || k.Exists() {
 			a.fatalf("Delete(%.60q): was there %t", name, ok)
 		}
-		delete(a.model(db, name), string(name))
+		if ok { // else it is past its deadline, and may be held for a save
+			delete(a.model(db, name), string(name))
+		}
 		return
 	case opDeadline:
 		if !ok {
