@@ -97,7 +97,7 @@ func (p *Store) InfoFields() []info.Field {
 		info.Bytes(section, "module_fork_last_cow_size", "Copy-on-write bytes of the last module's child process.", zero),
 		info.Seconds(section, "loading_start_time", "Unix time at which loading began.", p.load.began.Load).Only(loading),
 		info.Bytes(section, "loading_total_bytes", "Size of the file being loaded.", p.load.total.Load).Only(loading),
-		info.Bytes(section, "loading_rdb_used_mem", "Memory that the file's writer used.", zero).Only(loading),
+		info.Bytes(section, "loading_rdb_used_mem", "Memory that the file's writer used.", p.load.usedMem.Load).Only(loading),
 		info.Bytes(section, "loading_loaded_bytes", "Bytes of the file that are loaded.", p.load.loaded.Load).Only(loading),
 		info.Ratio(section, "loading_loaded_perc", "Share of the file that is loaded.", func() float64 {
 			if total := p.load.total.Load(); total > 0 {

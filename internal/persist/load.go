@@ -27,6 +27,7 @@ type loadState struct {
 	active        atomic.Bool
 	began         atomic.Int64 // Unix s
 	total, loaded atomic.Int64 // bytes
+	usedMem       atomic.Int64 // bytes that the file's writer used, as the file says
 	keys, expired atomic.Int64 // of the latest load
 }
 
@@ -112,6 +113,7 @@ func (p *Store) read(path string, merge bool) error {
 	s.began.Store(l.now / 1000)
 	s.total.Store(st.Size())
 	s.loaded.Store(0)
+	s.usedMem.Store(0)
 	s.active.Store(true)
 	p.o.Loading(true)
 	p.o.Keyspace.HoldExpired(true)
@@ -171,6 +173,7 @@ func (l *loading) options(size int64) rdb.Options {
 				}
 			case "used-mem":
 				if used, err := strconv.ParseInt(string(fact), 10, 64); err == nil {
+					l.p.load.usedMem.Store(used)
 					log.Notice("RDB memory usage when created %.2f Mb", float64(used)/(1<<20))
 				}
 			}

@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"slices"
@@ -244,7 +243,8 @@ func fileHolds(t *testing.T, disk *vfs.Mem, name string) (value string, err erro
 		value = string(text)
 		return err
 	})
-	if err == nil && (!res.Checked || res.Bytes != int64(len(whole))) {
+	unsummed := bytes.HasSuffix(whole, make([]byte, 8)) // as rdbchecksum no asks for
+	if err == nil && (res.Checked == unsummed || res.Bytes != int64(len(whole))) {
 		err = fmt.Errorf("%d of %d bytes read, checksum checked: %t", res.Bytes, len(whole), res.Checked)
 	}
 	return value, err
@@ -348,7 +348,7 @@ func (g *gate) OpenFile(name string, flags int, perm fs.FileMode) (vfs.File, err
 	if err != nil {
 		return nil, err
 	}
-	return &gateFile{f, g}, nil
+	return &gateFile{File: f, g: g}, nil
 }
 
 func (g *gate) Open(name string) (vfs.File, error) {
@@ -356,7 +356,7 @@ func (g *gate) Open(name string) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &gateFile{f, g}, nil
+	return &gateFile{File: f, g: g}, nil
 }
 
 func (g *gate) Rename(from, to string) error {
@@ -364,9 +364,15 @@ func (g *gate) Rename(from, to string) error {
 	return g.FS.Rename(from, to)
 }
 
+func (g *gate) SyncDir(name string) error {
+	g.pass("syncdir")
+	return g.FS.SyncDir(name)
+}
+
 type gateFile struct {
 	vfs.File
-	g *gate
+	g     *gate
+	reads int
 }
 
 func (f *gateFile) Sync() error {
@@ -374,10 +380,15 @@ func (f *gateFile) Sync() error {
 	return f.File.Sync()
 }
 
+func (f *gateFile) Close() error {
+	f.g.pass("close")
+	return f.File.Close()
+}
+
 func (f *gateFile) Read(b []byte) (int, error) {
-	n, err := f.File.Read(b)
-	if errors.Is(err, io.EOF) {
-		f.g.pass("end of file")
+	f.reads++
+	if f.reads > 1 {
+		f.g.pass("second read")
 	}
-	return n, err
+	return f.File.Read(b)
 }
