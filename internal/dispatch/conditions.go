@@ -27,8 +27,16 @@ func (d *Dispatcher) RefuseWrites(reason resp.Error) {
 	d.set(Misconf, reason != "")
 }
 
-// SetOverMemory says whether more memory is used than maxmemory allows.
-func (d *Dispatcher) SetOverMemory(on bool) { d.set(OverMemory, on) }
+// SetOverhead tells how much memory is used besides the keyspace's, in bytes.
+func (d *Dispatcher) SetOverhead(bytes int64) { d.overhead.Store(bytes) }
+
+// checkMemory finds out whether more memory is used than limit allows; 0 is no limit.
+func (d *Dispatcher) checkMemory(limit int64) {
+	over := limit > 0 && int64(d.env.Keyspace.UsedMemory())+d.overhead.Load() > limit
+	if over != (d.state.Load()&OverMemory != 0) {
+		d.set(OverMemory, over)
+	}
+}
 
 // Pause holds commands back until a Unix time in ms: all, or those that may change keys. It is
 // never shortened or weakened by a later one that runs at the same time.

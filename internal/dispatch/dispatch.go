@@ -41,6 +41,8 @@ type Dispatcher struct {
 	mu      sync.Mutex   // guards workers and own
 	workers map[*Worker]struct{}
 	past    totals // of workers that are gone
+
+	overhead atomic.Int64 // used memory outside of the keyspace, as last told
 }
 
 // New returns the dispatcher of a server. env must be complete before the first command.
@@ -170,6 +172,9 @@ func (w *Worker) Tx() *keyspace.Tx { return w.tx }
 // Turn begins a turn of the executor: it reads the clock and the configuration.
 func (w *Worker) Turn() {
 	w.follow()
+	if w.cfg.MaxMemory > 0 || w.d.state.Load()&OverMemory != 0 {
+		w.d.checkMemory(w.cfg.MaxMemory)
+	}
 	w.msTicks = max(clock.NanosToTicks(1e6), 1)
 	w.readClock(clock.Ticks())
 }

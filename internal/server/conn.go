@@ -130,10 +130,14 @@ func (x *executor) advance(c *conn, data []byte) bool {
 	for {
 		used, verdict := x.worker.Feed(&c.Session, &c.parser, data)
 		data = data[used:]
-		alive := x.send(c)
-		switch {
-		case !alive || c.State&command.Killed != 0:
+		if c.State&command.Killed != 0 {
+			x.resetWriter(x.worker.Writer.Buffer())
 			return false
+		}
+		if !x.send(c) {
+			return false
+		}
+		switch {
 		case verdict == dispatch.Close:
 			c.in = nil
 			if len(c.out) == 0 {

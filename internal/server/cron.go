@@ -75,6 +75,7 @@ func (s *Server) sample() {
 	s.rates.netIn.Sample(s.stats.netIn.Load(), now, perSecond)
 	s.rates.netOut.Sample(s.stats.netOut.Load(), now, perSecond)
 	s.rates.cycles.Sample(s.turns(), now, perSecond)
+	s.dispatcher.SetOverhead(goHeap())
 	s.notePeak(s.usedMemory())
 }
 
