@@ -28,6 +28,9 @@ const (
 	largeBytes = 64 << 10  // values from this size on are encoded in pieces
 	syncBytes  = 4 << 20   // written between two hints to the disk
 	delaySlice = 10 * time.Millisecond
+
+	// longestRest bounds how late the walk notices that it is cancelled, or that writers wait.
+	longestRest = 20 * time.Millisecond
 )
 
 // job is a save under way.
@@ -150,7 +153,7 @@ func (p *Store) pace(worked time.Duration) time.Duration {
 	if duty >= 100 || duty <= 0 {
 		return 0
 	}
-	return worked * time.Duration(100-duty) / time.Duration(duty)
+	return min(worked*time.Duration(100-duty)/time.Duration(duty), longestRest)
 }
 
 // ended takes note of how a save in the background ended. All that is told of it changes at once,
