@@ -75,7 +75,10 @@ func (k *Key) MakeString(n int, deadline int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.e.valueRaw(s.l), k.commit(&s)
+	if err := k.commit(&s); err != nil {
+		return nil, err
+	}
+	return s.e.valueRaw(s.l), nil
 }
 
 // SetInt makes the key hold n and keeps its deadline. Errors: ErrOutOfMemory.
@@ -232,7 +235,10 @@ func (k *Key) Resize(n int) ([]byte, error) {
 	}
 	v := s.e.valueRaw(s.l)
 	clear(v[copy(v, old):])
-	return v, k.commit(&s)
+	if err := k.commit(&s); err != nil {
+		return nil, err
+	}
+	return v, nil
 }
 
 // isPinned tells whether the value's block is being read by the running save.
