@@ -65,7 +65,7 @@ func runServer(args []string) int {
 	if len(args) == 1 {
 		switch args[0] {
 		case "-v", "--version":
-			return say(os.Stdout, versionLine(), 0)
+			return say(os.Stdout, server.RedisVersionLine(), 0)
 		case "-h", "--help":
 			return say(os.Stdout, serverUsage, 0)
 		}

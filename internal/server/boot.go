@@ -20,6 +20,7 @@ import (
 	"tarn/internal/clock"
 	"tarn/internal/command"
 	"tarn/internal/config"
+	"tarn/internal/host"
 	"tarn/internal/vfs"
 )
 
@@ -60,7 +61,9 @@ func Run(args []string) int {
 // refuse says why the server does not start.
 func refuse(err error) int {
 	if _, ok := err.(*config.OpenError); ok {
-		newLog(vfs.OS{}, clock.System{}.Now).Warning("%s", err)
+		log := newLog(vfs.OS{}, clock.System{}.Now)
+		log.role = 'C'
+		log.Warning("%s", err)
 	} else {
 		fmt.Fprint(os.Stderr, err.Error())
 	}
@@ -70,12 +73,15 @@ func refuse(err error) int {
 // serve boots and runs the server until the process ends.
 func (s *Server) serve(startup *config.Startup) int {
 	s.log.role = 'C'
-	s.log.Warning("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo")
-	s.log.Warning("Redis version=%s, bits=%d, commit=00000000, modified=0, pid=%d, just started", RedisVersion, strconv.IntSize, os.Getpid())
+	if startup.Stdin {
+		s.log.Notice("Reading config from stdin")
+	}
+	s.log.Notice("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo")
+	s.log.Notice("Redis version=%s, bits=%d, commit=00000000, modified=0, pid=%d, just started", RedisVersion, strconv.IntSize, os.Getpid())
 	if startup.File == "" && !startup.Stdin && len(os.Args) < 2 {
 		s.log.Warning("Warning: no config file specified, using the default config. In order to specify a config file use %s /path/to/redis.conf", filepath.Base(os.Args[0]))
 	} else {
-		s.log.Warning("Configuration loaded")
+		s.log.Notice("Configuration loaded")
 	}
 	s.log.role = 'M'
 	cfg := s.cfg()
@@ -88,16 +94,22 @@ func (s *Server) serve(startup *config.Startup) int {
 	if err := s.setOOMScore(cfg); err != nil {
 		s.log.Warning("%s", err)
 	}
-	s.raiseFileLimit()
+	if cfg.DisableTHP {
+		s.refuseHugePages()
+	}
+	if !s.raiseFileLimit() {
+		return 1
+	}
 	s.watchSignals()
+	s.log.Notice("monotonic clock: %s", monotonic)
 	listeners, err := s.open()
 	if err != nil {
 		return 1
 	}
 	s.banner()
 	s.writePidFile()
-	s.log.Notice("Server initialized")
 	s.warnings()
+	s.log.Notice("Server initialized")
 	s.registerInfo()
 	s.startupMemory = s.usedMemory()
 	if err := s.start(listeners); err != nil {
@@ -121,13 +133,13 @@ func (s *Server) open() ([]*listener, error) {
 	cfg := s.cfg()
 	list, err := s.listen(cfg)
 	if err != nil {
-		s.log.Warning("Failed listening on port %d (TCP), aborting.", cfg.Port)
+		s.log.Warning("Failed listening on port %d (tcp), aborting.", cfg.Port)
 		return nil, err
 	}
 	if cfg.UnixSocket != "" {
 		l, err := listenUnix(s.files, cfg.UnixSocket, uint32(cfg.UnixSocketPerm), int(cfg.TCPBacklog))
 		if err != nil {
-			s.log.Warning("Failed opening Unix socket: bind: %s", systemText(err))
+			s.log.Warning("Failed opening Unix socket: %s", bindText(err))
 			closeAll(list)
 			return nil, err
 		}
@@ -159,7 +171,6 @@ func (s *Server) ready() {
 	}
 	if cfg.UnixSocket != "" {
 		s.log.Notice("Ready to accept connections unix")
-		s.log.Notice("The server is now ready to accept connections at %s", cfg.UnixSocket)
 	}
 }
 
@@ -184,44 +195,77 @@ const logo = `
 
 `
 
-// warnings says once what of the settings has no effect, and what of the machine's is harmful.
+// monotonic is what durations are measured with.
+const monotonic = "Go's, by clock_gettime"
+
+// warnings says once what of the settings has no effect.
 func (s *Server) warnings() {
+	cfg := s.cfg()
+	if most := host.ReadMachine(s.files).BacklogMax; cfg.Port > 0 && most != host.Unknown && int64(most) < cfg.TCPBacklog {
+		s.log.Warning("WARNING: The TCP backlog setting of %d cannot be enforced because /proc/sys/net/core/somaxconn is set to the lower value of %d.", cfg.TCPBacklog, most)
+	}
 	for _, n := range s.store.Ineffective() {
 		s.log.Warning("WARNING: the directive %s has no effect: %s", n.Name, n.Why)
 	}
 }
 
-// raiseFileLimit makes room for maxclients and what the server itself opens, or lowers maxclients.
-func (s *Server) raiseFileLimit() {
-	const own = 32
-	want := uint64(s.cfg().MaxClients + own)
-	var lim syscall.Rlimit
-	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim) != nil || lim.Cur >= want {
-		return
+// raiseFileLimit makes room for maxclients, or lowers maxclients. It reports false when the system
+// does not leave room for a single client.
+func (s *Server) raiseFileLimit() bool {
+	cfg := s.cfg()
+	own, most := ownFiles(cfg), s.reach(cfg)
+	if most <= 0 {
+		s.log.Warning("Your current 'ulimit -n' of %d is not enough for the server to start. Please increase your open file limit to at least %d. Exiting.", own+most, cfg.MaxClients+own)
+		return false
 	}
-	raised := lim
-	raised.Cur = want
-	raised.Max = max(lim.Max, want)
-	if syscall.Setrlimit(syscall.RLIMIT_NOFILE, &raised) == nil {
-		s.log.Notice("Increased maximum number of open files to %d (it was originally set to %d).", want, lim.Cur)
-		return
+	if most < cfg.MaxClients {
+		s.store.Update(func(c *config.Config) { c.MaxClients = most })
 	}
-	raised = syscall.Rlimit{Cur: min(lim.Max, want), Max: lim.Max}
-	_ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &raised)
-	if raised.Cur < want {
-		clients := int64(raised.Cur) - own
-		s.log.Warning("You requested maxclients of %d requiring at least %d max file descriptors.", s.cfg().MaxClients, want)
-		s.log.Warning("Current maximum open files is %d. maxclients has been reduced to %d to compensate for low ulimit. If you need higher maxclients increase 'ulimit -n'.", raised.Cur, clients)
-		s.store.Update(func(c *config.Config) { c.MaxClients = clients })
-	}
+	return true
 }
 
+// reach raises the limit on open files for maxclients as far as the system lets it, and returns for
+// how many clients that is enough.
+func (s *Server) reach(c *config.Config) int64 {
+	own := ownFiles(c)
+	want := uint64(c.MaxClients + own)
+	var lim syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim) != nil || uint64(lim.Cur) >= want {
+		return c.MaxClients
+	}
+	raised := lim
+	raised.Cur, raised.Max = want, max(lim.Max, want)
+	err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &raised)
+	if err == nil {
+		s.log.Notice("Increased maximum number of open files to %d (it was originally set to %d).", want, lim.Cur)
+		return c.MaxClients
+	}
+	raised = syscall.Rlimit{Cur: max(lim.Cur, min(lim.Max, want)), Max: lim.Max}
+	if syscall.Setrlimit(syscall.RLIMIT_NOFILE, &raised) != nil {
+		raised.Cur = lim.Cur
+	}
+	if raised.Cur >= want {
+		s.log.Notice("Increased maximum number of open files to %d (it was originally set to %d).", raised.Cur, lim.Cur)
+		return c.MaxClients
+	}
+	clients := int64(raised.Cur) - own
+	s.log.Warning("You requested maxclients of %d requiring at least %d max file descriptors.", c.MaxClients, want)
+	s.log.Warning("Server can't set maximum open files to %d because of OS error: %s.", want, systemText(err))
+	if clients > 0 {
+		s.log.Warning("Current maximum open files is %d. maxclients has been reduced to %d to compensate for low ulimit. If you need higher maxclients increase 'ulimit -n'.", raised.Cur, clients)
+	}
+	return clients
+}
+
+// ownFiles is how many files the server itself opens: listeners, loops, logs, saves.
+func ownFiles(c *config.Config) int64 { return max(32, 24+2*c.IOThreads) }
+
 func (s *Server) changeMaxClients(old, c *config.Config) error {
-	if c.MaxClients > old.MaxClients {
-		s.raiseFileLimit()
-		if s.cfg().MaxClients < c.MaxClients {
-			return fmt.Errorf("The operating system is not able to handle the specified number of clients, try with %d", s.cfg().MaxClients)
-		}
+	if c.MaxClients <= old.MaxClients {
+		return nil
+	}
+	if most := s.reach(c); most < c.MaxClients {
+		return fmt.Errorf("The operating system is not able to handle the specified number of clients, try with %d", most)
 	}
 	return nil
 }
@@ -236,7 +280,7 @@ func (s *Server) writePidFile() {
 		return
 	}
 	if err := writeWhole(s.files, path, strconv.Itoa(os.Getpid())+"\n"); err != nil {
-		s.log.Warning("Failed to write PID file: %s", err)
+		s.log.Warning("Failed to write PID file: %s", systemText(err))
 		return
 	}
 	s.pidPath = path
@@ -289,12 +333,6 @@ func tuneRuntime(c *config.Config) {
 	debug.SetGCPercent(100)
 	// The loops, and one each for the saver and for everything else.
 	runtime.GOMAXPROCS(int(c.IOThreads) + 2)
-}
-
-// stack returns the stacks of all goroutines.
-func stack() string {
-	b := make([]byte, 1<<20)
-	return string(b[:runtime.Stack(b, true)])
 }
 
 func isTerminal(f *os.File) bool {

@@ -3,46 +3,56 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
+	"slices"
 	"strconv"
 
 	"tarn/internal/config"
 )
 
-// rebind closes the TCP listeners and opens those of the new settings.
+// rebind closes the TCP listeners and opens those of the new settings. What is open on another port
+// stays until the new one is.
 func (s *Server) rebind(old, c *config.Config) error {
-	if !s.network.started() {
+	if !s.network.started() || old.Port == c.Port && slices.Equal(old.Bind, c.Bind) {
 		return nil
 	}
-	if old.Port == c.Port && old.TCPBacklog == c.TCPBacklog && fmt.Sprint(old.Bind) == fmt.Sprint(c.Bind) {
-		return nil
-	}
-	list, err := s.listen(c)
-	if err != nil && old.Port == c.Port {
-		// Some of the addresses are still held by the old listeners: let go of them first.
+	if old.Port != c.Port {
+		list, err := s.listen(c)
+		if err != nil {
+			return errPort
+		}
 		s.network.unlisten()
-		if list, err = s.listen(c); err != nil {
-			if back, again := s.listen(old); again == nil {
-				_ = s.network.listen(back)
-			}
-		}
-	}
-	if err != nil {
-		if old.Port != c.Port {
-			return fmt.Errorf("Unable to listen on this port")
-		}
-		return fmt.Errorf("Failed to bind to specified addresses.")
+		return s.nowListening(list, c)
 	}
 	s.network.unlisten()
+	list, err := s.listen(c)
+	if err != nil {
+		s.log.Warning("Failed to bind")
+		if list, err = s.listen(old); err == nil {
+			_ = s.nowListening(list, old)
+		}
+		return errBind
+	}
+	return s.nowListening(list, c)
+}
+
+func (s *Server) nowListening(list []*listener, c *config.Config) error {
+	s.setTitle(c)
 	return s.network.listen(list)
 }
+
+// What CONFIG SET says of addresses that cannot be listened on.
+var (
+	errPort = errors.New("Unable to listen on this port. Check server logs.")
+	errBind = errors.New("Failed to bind to specified addresses.")
+)
 
 // changeDir makes the dir directive the process's working folder.
 func (s *Server) changeDir(_, c *config.Config) error {
 	if err := os.Chdir(c.Dir); err != nil {
-		return err.(*os.PathError).Err
+		return errors.New(systemText(err))
 	}
 	return nil
 }
@@ -58,7 +68,7 @@ func (s *Server) title(c *config.Config) string {
 	text, _ := config.ExpandTitle(c.ProcTitleTemplate, func(variable string) string {
 		switch variable {
 		case "title":
-			return filepath.Base(os.Args[0])
+			return os.Args[0]
 		case "listen-addr":
 			host := "*"
 			if len(c.Bind) > 0 {
@@ -67,6 +77,8 @@ func (s *Server) title(c *config.Config) string {
 			return host + ":" + strconv.FormatInt(c.Port, 10)
 		case "port":
 			return strconv.FormatInt(c.Port, 10)
+		case "tls-port":
+			return strconv.FormatInt(c.TLSPort, 10)
 		case "config-file":
 			return s.configFile
 		case "unixsocket":

@@ -45,7 +45,7 @@ func (s *Server) serverFields() []info.Field {
 		info.Text(section, "redis_mode", "standalone, sentinel or cluster.", constant("standalone")),
 		info.Text(section, "os", "The operating system.", constant(systemName())),
 		info.Text(section, "arch_bits", "Width of a pointer.", constant(strconv.Itoa(strconv.IntSize))),
-		info.Text(section, "monotonic_clock", "What durations are measured with.", constant("Go monotonic clock")),
+		info.Text(section, "monotonic_clock", "What durations are measured with.", constant(monotonic)),
 		info.Text(section, "multiplexing_api", "How sockets are waited for.", constant(multiplexing)),
 		info.Text(section, "atomicvar_api", "How counters are shared.", constant("Go sync/atomic")),
 		info.Text(section, "gcc_version", "Redis's field; Tarn is built by Go.", constant("0.0.0")),

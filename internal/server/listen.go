@@ -16,9 +16,31 @@ func resolve(host string) (net.IP, error) {
 	}
 	ips, err := net.LookupIP(host)
 	if err != nil {
-		return nil, err
+		return nil, errNoName
 	}
 	return ips[0], nil
+}
+
+var errNoName = errors.New("Name or service not known")
+
+// passedOver tells whether a server starts without an address that it could not listen on.
+func passedOver(err error, optional bool) bool {
+	switch {
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return optional
+	case errors.Is(err, syscall.EAFNOSUPPORT), errors.Is(err, syscall.EPFNOSUPPORT), errors.Is(err, syscall.EPROTONOSUPPORT),
+		errors.Is(err, syscall.ESOCKTNOSUPPORT), errors.Is(err, syscall.ENOPROTOOPT):
+		return true
+	}
+	return false
+}
+
+// bindText says in Redis's words why a socket could not be opened.
+func bindText(err error) string {
+	if err == errNoName {
+		return err.Error()
+	}
+	return "bind: " + systemText(err)
 }
 
 // systemText is the system's own text for an error, as C programs print it: "Address already in

@@ -86,6 +86,12 @@ func (l *Log) write(level config.LogLevel, format string, args []any) {
 	}
 }
 
+// Signal logs what a signal was answered with, in the layout that Redis has for it: the time is in
+// Unix seconds and there is no level.
+func (l *Log) Signal(text string) {
+	l.Raw(fmt.Sprintf("%d:signal-handler (%d) %s\n", l.pid, l.now().Unix(), text))
+}
+
 // Raw writes text as it is: the start-up logo.
 func (l *Log) Raw(text string) {
 	l.mu.Lock()

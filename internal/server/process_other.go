@@ -6,6 +6,7 @@ package server
 
 import (
 	"errors"
+	"os"
 	"runtime"
 	"syscall"
 
@@ -22,6 +23,11 @@ func (s *Server) writeOOMScore(int64) error { return errors.ErrUnsupported }
 func mainThreadFields(func(who int, pick func(*syscall.Rusage) syscall.Timeval) func() string) []info.Field {
 	return nil
 }
+
+// dieOf ends the process with the status that shells give to that signal.
+func dieOf(sig syscall.Signal) { os.Exit(128 + int(sig)) }
+
+func (s *Server) refuseHugePages() {}
 
 // systemName is the system's name, release and machine, as uname tells them.
 func systemName() string {

@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,11 @@ const (
 	Version      = "0.1.0"
 	RedisVersion = "7.2.6"
 )
+
+// RedisVersionLine is what redis-server --version prints, for programs that read it.
+func RedisVersionLine() string {
+	return fmt.Sprintf("Redis server v=%s sha=00000000:0 malloc=tarn-%s bits=%d build=0\n", RedisVersion, Version, strconv.IntSize)
+}
 
 // Server is a running server.
 type Server struct {
@@ -188,26 +194,24 @@ func (s *Server) describe(c *conn) string {
 	return fmt.Sprintf("id=%d addr=%s laddr=%s name=%s", c.ID, c.Addr(), c.LocalAddr(), c.Name())
 }
 
-// listen opens the listeners that the settings ask for. A port that cannot be had is fatal, unless
-// its bind word begins with '-'.
+// listen opens the listeners that the settings ask for. A word of bind whose kind of address the
+// machine does not have is passed over, as is one that begins with '-' and is not the machine's.
 func (s *Server) listen(c *config.Config) ([]*listener, error) {
 	var list []*listener
-	if c.Port > 0 {
-		for _, word := range c.Bind {
-			host, optional := word, false
-			if len(word) > 0 && word[0] == '-' {
-				host, optional = word[1:], true
-			}
-			l, err := listenTCP(host, int(c.Port), int(c.TCPBacklog))
-			if err != nil {
-				s.log.Warning("Warning: Could not create server TCP listening socket %s: bind: %s", net.JoinHostPort(host, strconv.Itoa(int(c.Port))), systemText(err))
-				if optional {
-					continue
-				}
-				closeAll(list)
-				return nil, fmt.Errorf("listen on port %d: %w", c.Port, err)
-			}
+	if c.Port == 0 {
+		return nil, nil
+	}
+	for _, word := range c.Bind {
+		host, optional := strings.CutPrefix(word, "-")
+		l, err := listenTCP(host, int(c.Port), int(c.TCPBacklog))
+		if err == nil {
 			list = append(list, l)
+			continue
+		}
+		s.log.Warning("Warning: Could not create server TCP listening socket %s:%d: %s", host, c.Port, bindText(err))
+		if !passedOver(err, optional) {
+			closeAll(list)
+			return nil, fmt.Errorf("listen on port %d: %w", c.Port, err)
 		}
 	}
 	return list, nil

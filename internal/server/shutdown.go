@@ -3,6 +3,7 @@
 package server
 
 import (
+	"fmt"
 	"os"
 	"os/signal"
 	"sync/atomic"
@@ -23,41 +24,55 @@ const (
 // watchSignals obeys signals until the process ends.
 func (s *Server) watchSignals() {
 	ch := make(chan os.Signal, 4)
-	signal.Notify(ch, syscall.SIGTERM, syscall.SIGINT, syscall.SIGSEGV, syscall.SIGABRT, syscall.SIGBUS, syscall.SIGFPE)
+	signal.Notify(ch, syscall.SIGTERM, syscall.SIGINT)
+	if s.cfg().CrashLogEnabled {
+		signal.Notify(ch, crashSignals...)
+	}
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	go func() {
 		for sig := range ch {
-			s.onSignal(sig)
+			s.onSignal(sig.(syscall.Signal))
 		}
 	}()
 }
 
-func (s *Server) onSignal(sig os.Signal) {
+func (s *Server) onSignal(sig syscall.Signal) {
 	if sig != syscall.SIGTERM && sig != syscall.SIGINT {
-		s.Crash(sig.String())
+		s.crash(sig, fmt.Sprintf("crashed by signal: %d, %s", sig, sig))
 	}
+	switch {
+	case sig == syscall.SIGINT && s.ending.Load():
+		s.log.Signal("You insist... exiting now.")
+		s.persist.CleanTemp()
+		s.removeFiles()
+		os.Exit(1)
+	case s.dispatcher.IsLoading():
+		s.log.Signal("Received shutdown signal during loading, exiting now.")
+		s.removeFiles()
+		os.Exit(0)
+	case sig == syscall.SIGINT:
+		s.log.Signal("Received SIGINT scheduling shutdown...")
+	default:
+		s.log.Signal("Received SIGTERM scheduling shutdown...")
+	}
+	if !s.ending.Swap(true) {
+		go s.endBySignal(sig)
+	}
+}
+
+// endBySignal is SHUTDOWN without a client. Where cron would do it, it waits for cron's pause to end.
+func (s *Server) endBySignal(sig syscall.Signal) {
 	for s.cronPaused.Load() {
 		time.Sleep(sweepIdle)
 	}
 	flags := s.cfg().ShutdownOnSigterm
-	text := "Received SIGTERM scheduling shutdown..."
 	if sig == syscall.SIGINT {
-		if s.ending.Load() || s.dispatcher.IsLoading() {
-			s.log.Warning("You insist... exiting now.")
-			s.removeFiles()
-			os.Exit(1)
-		}
 		flags = s.cfg().ShutdownOnSigint
-		text = "Received SIGINT scheduling shutdown..."
-	}
-	s.log.Warning(text)
-	if s.dispatcher.IsLoading() {
-		s.removeFiles()
-		os.Exit(0)
 	}
 	s.dispatcher.World.Alone(func() {
+		s.log.Notice("User requested shutdown...")
 		s.end(shutdownOptions(flags))
-		s.log.Warning("SIGTERM received but errors trying to shut down the server, check the logs for more information")
+		s.log.Warning("Errors trying to shut down the server. Check the logs for more information.")
 	})
 }
 
@@ -70,7 +85,7 @@ func shutdownOptions(f config.ShutdownFlags) command.ShutdownOptions {
 
 // Shutdown implements command.Host.
 func (s *Server) Shutdown(c *command.Call, o command.ShutdownOptions) error {
-	s.log.Warning("User requested shutdown...")
+	s.log.Notice("User requested shutdown...")
 	s.end(o)
 	return errShutdown
 }
@@ -79,28 +94,36 @@ func (s *Server) Shutdown(c *command.Call, o command.ShutdownOptions) error {
 // none to abort.
 func (s *Server) AbortShutdown() error { return errNoShutdown }
 
-// end saves if that is due and ends the process. It returns only when the process must go on.
+// end saves if that is due and ends the process. It returns only when the process must go on, with
+// the reason logged. The world is stopped.
 func (s *Server) end(o command.ShutdownOptions) {
 	s.ending.Store(true)
-	cfg := s.cfg()
 	s.persist.Abort()
 	s.persist.Wait()
-	if o.Save || len(cfg.Save) > 0 && !o.NoSave {
-		s.log.Notice("Saving the final RDB snapshot before exiting.")
-		if err := s.persist.Save(); err != nil {
-			if !o.Force {
-				s.log.Warning("Error trying to save the DB, can't exit.")
-				s.log.Warning("Errors trying to shut down the server. Check the logs for more information.")
-				s.ending.Store(false)
-				return
-			}
-			s.log.Warning("Error trying to save the DB, but the server is forced to exit.")
-		}
+	save := o.Save || len(s.cfg().Save) > 0 && !o.NoSave
+	if save && !s.dispatcher.IsLoading() && !s.lastSave(o.Force) {
+		s.ending.Store(false)
+		return
 	}
 	s.removeFiles()
 	s.clients.hangUp()
 	s.log.Warning("Redis is now ready to exit, bye bye...")
 	os.Exit(0)
+}
+
+// lastSave saves before the end, and tells whether the process may end.
+func (s *Server) lastSave(force bool) bool {
+	s.log.Notice("Saving the final RDB snapshot before exiting.")
+	err := s.persist.Save()
+	switch {
+	case err == nil:
+		return true
+	case force:
+		s.log.Warning("Error trying to save the DB. Exit anyway.")
+		return true
+	}
+	s.log.Warning("Error trying to save the DB, can't exit.")
+	return false
 }
 
 // removeFiles removes what only a running server has.
@@ -118,16 +141,6 @@ func (s *Server) removeFiles() {
 
 // PauseCron implements command.Host.
 func (s *Server) PauseCron(paused bool) { s.cronPaused.Store(paused) }
-
-// Crash implements command.Host.
-func (s *Server) Crash(why string) {
-	s.log.Raw("\n\n=== TARN BUG REPORT START ===\n")
-	s.log.Warning("Tarn %s crashed by signal: %s", Version, why)
-	s.log.Raw("------ STACK TRACE ------\n" + stack() + "\n=== TARN BUG REPORT END ===\n")
-	signal.Reset()
-	_ = syscall.Kill(os.Getpid(), syscall.SIGABRT)
-	os.Exit(134)
-}
 
 // Log implements command.Host.
 func (s *Server) Log(text string) { s.log.Warning("DEBUG LOG: %s", text) }
