@@ -177,26 +177,27 @@ func (tx *Tx) ExpiredHeld() (keys, bytes uint64) {
 // Contents says what a database holds.
 type Contents struct {
 	Keys, Expires int
-	AvgTTL        int64 // ms, over keys with a deadline
+	AvgTTL        int64 // ms, over keys whose deadline is yet to come
 }
 
 // Contents returns what database db holds. All shards are locked.
 func (tx *Tx) Contents(db int) Contents {
 	var c Contents
 	var sum float64
+	live := 0
 	for i := range tx.ks.shards {
 		d := tx.ks.shards[i].dbs[db].Load()
 		if d == nil {
 			continue
 		}
 		c.Keys += d.table.Len()
-		if n := d.deadlines.Len(); n > 0 {
-			c.Expires += n
-			sum += d.meanTTL(tx.now) * float64(n)
-		}
+		c.Expires += d.deadlines.Len()
+		mean, n := d.meanTTL(tx.now)
+		sum += mean * float64(n)
+		live += n
 	}
-	if c.Expires > 0 {
-		c.AvgTTL = int64(sum / float64(c.Expires))
+	if live > 0 {
+		c.AvgTTL = int64(sum / float64(live))
 	}
 	return c
 }
@@ -204,14 +205,19 @@ func (tx *Tx) Contents(db int) Contents {
 // ttlSamples bounds the keys looked at for the mean time to live of one shard.
 const ttlSamples = 64
 
-// meanTTL estimates the mean time to live in ms from evenly spread ranks of the deadline tree.
-func (d *database) meanTTL(now int64) float64 {
-	n := d.deadlines.Len()
-	samples := min(n, ttlSamples)
+// meanTTL estimates the mean time to live, in ms, of the live keys with a deadline, from evenly spread
+// ranks of the deadline tree.
+func (d *database) meanTTL(now int64) (mean float64, live int) {
+	past, _ := d.deadlines.Before(now + 1)
+	live = d.deadlines.Len() - int(past)
+	if live == 0 {
+		return 0, 0
+	}
+	samples := min(live, ttlSamples)
 	var sum float64
 	for i := range samples {
-		deadline, _ := d.deadlines.At(i * n / samples)
-		sum += float64(max(deadline-now, 0))
+		deadline, _ := d.deadlines.At(int(past) + (2*i+1)*live/(2*samples))
+		sum += float64(deadline - now)
 	}
-	return sum / float64(samples)
+	return sum / float64(samples), live
 }

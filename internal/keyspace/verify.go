@@ -160,9 +160,6 @@ func (c *shardCheck) contents(d *database, walked bool) (mortal int, err error) 
 	if err := d.table.Verify(); err != nil {
 		return 0, err
 	}
-	if err := d.deadlines.Verify(); err != nil {
-		return 0, err
-	}
 	c.trees += d.deadlines.Bytes()
 	if bytes := d.table.Bytes(); bytes > 0 {
 		c.index += bytes
@@ -180,6 +177,9 @@ func (c *shardCheck) contents(d *database, walked bool) (mortal int, err error) 
 				mortal++
 			}
 		})
+	}
+	if err == nil {
+		err = d.deadlines.Verify()
 	}
 	return mortal, err
 }

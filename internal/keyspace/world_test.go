@@ -186,7 +186,6 @@ type actor struct {
 	parked  int
 	refused map[int]int // operations that were refused memory; nil: that is a failure
 	text    []byte
-	scratch [20]byte
 }
 
 func (w *world) newActor(r *rand.Rand, c chances, keys int) *actor {
