@@ -48,13 +48,13 @@ func (d *Dispatcher) Pause(until int64, all bool) {
 	d.pauseUntil.Store(until)
 	d.pauseAll.Store(all)
 	d.set(Paused, true)
-	d.env.Keyspace.HoldExpired(true)
+	d.env.Keyspace.PauseExpiry(true)
 }
 
 // Unpause ends Pause. The caller wakes the commands that wait.
 func (d *Dispatcher) Unpause() {
 	d.set(Paused, false)
-	d.env.Keyspace.HoldExpired(false)
+	d.env.Keyspace.PauseExpiry(false)
 }
 
 // PauseOver ends a pause whose time is over, and tells whether it did. now is Unix ms.

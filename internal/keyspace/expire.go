@@ -63,7 +63,7 @@ func (sh *shard) noteDeadline(ms int64) {
 // expire deletes the key because its deadline has passed. While the running save cannot take it, the
 // key is only seen as absent, and the sweep deletes it later.
 func (k *Key) expire() {
-	if k.sh.busySaving(k.d, k.e) {
+	if k.sh.busySaving(k.d, k.e) || k.tx.ks.paused.Load() {
 		k.hidden, k.ref, k.e = k.ref, 0, entry{}
 		return
 	}
@@ -85,6 +85,10 @@ func (ks *Keyspace) SetActiveExpire(on bool) { ks.hold.Store(!on) }
 // HoldExpired makes keys past their deadline stay and be seen: while loading, and for tools.
 func (ks *Keyspace) HoldExpired(on bool) { ks.frozen.Store(on) }
 
+// PauseExpiry makes keys past their deadline be seen as absent but stay: nothing may change while
+// clients are paused.
+func (ks *Keyspace) PauseExpiry(on bool) { ks.paused.Store(on) }
+
 func (ks *Keyspace) keepExpired() bool { return ks.frozen.Load() }
 
 // Sweep deletes keys whose deadline has passed, for at most limit, and tells when it next has
@@ -92,7 +96,7 @@ func (ks *Keyspace) keepExpired() bool { return ks.frozen.Load() }
 func (tx *Tx) Sweep(now int64, limit time.Duration, elapsed func() time.Duration) (next int64) {
 	ks := tx.ks
 	next = now + sweepIdle
-	if ks.hold.Load() || ks.frozen.Load() {
+	if ks.hold.Load() || ks.frozen.Load() || ks.paused.Load() {
 		return next
 	}
 	tx.SetNow(now)

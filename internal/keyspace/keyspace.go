@@ -55,7 +55,8 @@ type Keyspace struct {
 	policy atomic.Uint32 // clockPolicy
 	lfuSettings
 	hold   atomic.Bool // no sweep: DEBUG SET-ACTIVE-EXPIRE 0
-	frozen atomic.Bool // keys past their deadline stay
+	frozen atomic.Bool // keys past their deadline stay, and are seen
+	paused atomic.Bool // keys past their deadline stay, unseen
 
 	txMu sync.Mutex
 	txs  []*Tx // guarded by txMu; for their counters
