@@ -319,12 +319,12 @@ func TestRenames(t *testing.T) {
 
 func TestIneffective(t *testing.T) {
 	s, _, err := loadText(t, "port 1\nactivedefrag no\nmaxmemory-policy noeviction\nappendonly no\nlist-max-ziplist-entries 5\n"+
-		"activerehashing no\nhash-max-ziplist-entries 512\nlua-time-limit 5000\nsyslog-enabled yes")
+		"activerehashing no\nhash-max-ziplist-entries 512\nlua-time-limit 5000\nserver-cpulist 0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []Notice{
-		{"syslog-enabled", "this version does not have syslog"},
+		{"server-cpulist", "this version does not have CPU pinning"},
 		{"activerehashing", "tables grow one bucket at a time and never hold two copies"},
 		{"hash-max-listpack-entries", "this version does not have hashes"},
 		{"busy-reply-threshold", "this version does not have scripts"},

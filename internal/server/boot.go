@@ -4,6 +4,7 @@
 package server
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -32,12 +33,16 @@ func Run(args []string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	var piped bytes.Buffer // what standard input says, for the server in the background
 	table := command.NewTable()
 	store, startup, err := config.Load(args, config.Env{
-		Files: vfs.OS{}, Stdin: os.Stdin, Dir: dir, Product: "Redis " + RedisVersion,
+		Files: vfs.OS{}, Stdin: io.TeeReader(os.Stdin, &piped), Dir: dir, Product: "Redis " + RedisVersion,
 		Command: func(name string) bool { return table.Lookup([]byte(name)) != nil },
 	})
 	if err != nil {
+		return refuse(err)
+	}
+	if err := enter(store.Current()); err != nil {
 		return refuse(err)
 	}
 	s, err := New(store, vfs.OS{})
@@ -52,10 +57,31 @@ func Run(args []string) int {
 		}
 	}
 	s.configFile = startup.File
-	if s.cfg().Daemonize && !inBackground() {
-		return daemonize()
+	s.log.role = 'C'
+	s.supervise()
+	if s.cfg().Daemonize && s.supervisor == "" && !inBackground() {
+		return daemonize(piped.Bytes())
 	}
 	return s.serve(startup)
+}
+
+// enter changes to the working folder and looks whether the log, whose path may start there, can be
+// written. Errors: *config.FileError.
+func enter(c *config.Config) error {
+	fail := func(text string, err error) error {
+		return &config.FileError{Product: "Redis " + RedisVersion, Reason: fmt.Sprintf(text, systemText(err))}
+	}
+	if err := os.Chdir(c.Dir); err != nil {
+		return fail("Can't chdir to '"+c.Dir+"': %s", err)
+	}
+	if c.LogFile == "" {
+		return nil
+	}
+	log, err := vfs.OS{}.OpenFile(c.LogFile, vfs.Append|vfs.New|vfs.WriteOnly, 0o644)
+	if err != nil {
+		return fail("Can't open the log file: %s", err)
+	}
+	return log.Close()
 }
 
 // refuse says why the server does not start.
@@ -72,7 +98,11 @@ func refuse(err error) int {
 
 // serve boots and runs the server until the process ends.
 func (s *Server) serve(startup *config.Startup) int {
-	s.log.role = 'C'
+	sys, err := openSystemLog(s.cfg())
+	if err != nil {
+		s.log.Warning("The log does not go to syslog: %s", systemText(err))
+	}
+	s.log.attach(sys)
 	if startup.Stdin {
 		s.log.Notice("Reading config from stdin")
 	}
@@ -85,10 +115,6 @@ func (s *Server) serve(startup *config.Startup) int {
 	}
 	s.log.role = 'M'
 	cfg := s.cfg()
-	if err := os.Chdir(cfg.Dir); err != nil {
-		s.log.Warning("Can't chdir to '%s': %s", cfg.Dir, err)
-		return 1
-	}
 	tuneRuntime(cfg)
 	s.setTitle(cfg)
 	if err := s.setOOMScore(cfg); err != nil {
@@ -172,6 +198,7 @@ func (s *Server) ready() {
 	if cfg.UnixSocket != "" {
 		s.log.Notice("Ready to accept connections unix")
 	}
+	s.notify("STATUS=Ready to accept connections\nREADY=1\n")
 }
 
 // banner shows the port and pid; with always-show-logo, or on a terminal, as a picture.
@@ -301,8 +328,9 @@ const backgroundMark = "TARN_IN_BACKGROUND"
 
 func inBackground() bool { return os.Getenv(backgroundMark) != "" }
 
-// daemonize starts the server again in a session of its own, and leaves.
-func daemonize() int {
+// daemonize starts the server again in a session of its own, with the same standard input, and
+// leaves.
+func daemonize(input []byte) int {
 	self, err := os.Executable()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -312,11 +340,18 @@ func daemonize() int {
 	again.Args = os.Args
 	again.Env = append(os.Environ(), backgroundMark+"=1")
 	again.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := again.Start(); err != nil {
+	stdin, err := again.StdinPipe()
+	if err == nil {
+		err = again.Start()
+	}
+	if err == nil {
+		_, err = stdin.Write(input)
+		_ = stdin.Close()
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	_ = again.Process.Release()
 	return 0
 }
 

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"runtime"
@@ -50,7 +51,7 @@ func (s *Server) serverFields() []info.Field {
 		info.Text(section, "atomicvar_api", "How counters are shared.", constant("Go sync/atomic")),
 		info.Text(section, "gcc_version", "Redis's field; Tarn is built by Go.", constant("0.0.0")),
 		info.Count(section, "process_id", "Pid of the server.", func() int64 { return int64(os.Getpid()) }),
-		info.Text(section, "process_supervised", "What supervises the process.", constant("no")),
+		info.Text(section, "process_supervised", "What supervises the process.", func() string { return cmp.Or(s.supervisor, "no") }),
 		info.Text(section, "run_id", "Random name of this run of the server.", func() string { return s.runID }),
 		info.Count(section, "tcp_port", "Port listened on.", func() int64 { return s.cfg().Port }),
 		info.Count(section, "server_time_usec", "Unix time in microseconds.", s.clock.Micros),

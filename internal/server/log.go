@@ -45,10 +45,17 @@ func newLog(files vfs.FS, now func() time.Time) *Log {
 }
 
 // configure sets the level and where lines go.
-func (l *Log) configure(level config.LogLevel, path string, sys systemLog) {
+func (l *Log) configure(level config.LogLevel, path string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.level, l.path, l.sys = level, path, sys
+	l.level, l.path = level, path
+}
+
+// attach makes lines go to the system's logger too, unless it is nil.
+func (l *Log) attach(sys systemLog) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sys = sys
 }
 
 // Debug logs at level debug.

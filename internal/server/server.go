@@ -54,7 +54,11 @@ type Server struct {
 	runID      string
 	started    time.Time
 	configFile string
-	pidPath    string        // of the pid file written, ""
+	pidPath    string // of the pid file written, ""
+
+	supervisor   string // "systemd", "upstart"; "": nobody
+	notifySocket string // of systemd, ""
+
 	seconds    atomic.Uint32 // Unix s, renewed by cron
 	cronPaused atomic.Bool
 	ending     atomic.Bool
@@ -120,7 +124,7 @@ func New(store *config.Store, files vfs.FS) (*Server, error) {
 // follow applies the settings that rooms keep copies of, now and when they change.
 func (s *Server) follow() error {
 	apply := func(_, c *config.Config) error {
-		s.log.configure(c.LogLevel, c.LogFile, s.log.sys)
+		s.log.configure(c.LogLevel, c.LogFile)
 		s.env.SlowLog.SetLimit(int(c.SlowlogMaxLen))
 		s.env.Latency.SetThreshold(c.LatencyMonitorThreshold)
 		s.env.Commands.SetTracking(c.LatencyTracking)

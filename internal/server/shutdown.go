@@ -72,7 +72,6 @@ func (s *Server) endBySignal(sig syscall.Signal) {
 	s.dispatcher.World.Alone(func() {
 		s.log.Notice("User requested shutdown...")
 		s.end(shutdownOptions(flags))
-		s.log.Warning("Errors trying to shut down the server. Check the logs for more information.")
 	})
 }
 
@@ -105,6 +104,7 @@ func (s *Server) end(o command.ShutdownOptions) {
 		s.ending.Store(false)
 		return
 	}
+	s.notify("STOPPING=1\n")
 	s.removeFiles()
 	s.clients.hangUp()
 	s.log.Warning("Redis is now ready to exit, bye bye...")
@@ -123,6 +123,7 @@ func (s *Server) lastSave(force bool) bool {
 		return true
 	}
 	s.log.Warning("Error trying to save the DB, can't exit.")
+	s.log.Warning("Errors trying to shut down the server. Check the logs for more information.")
 	return false
 }
 
