@@ -240,8 +240,8 @@ func tellsOfFailure(log []string, background bool) bool {
 			strings.HasPrefix(line, "# Write error saving DB on disk("),
 			strings.HasPrefix(line, "# Error moving temp DB file temp-"):
 			causes++
-			if strings.Contains(line, dataDir+"/") {
-				return false // the words are those of the system and not Go's
+			if !strings.HasSuffix(line, ": No space left on device") && !strings.HasSuffix(line, ": Input/output error") {
+				return false
 			}
 		case line == "# Background saving error":
 			ends++

@@ -8,11 +8,13 @@
 package persist
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -524,18 +526,15 @@ func saveText(err error) string {
 	return (&stepError{"write", err}).Error()
 }
 
-// systemText is the system's text for an error, without the path that Go puts before it.
+// systemText is what the system said, without operation and path, in the words of C's library, which
+// all logs have.
 func systemText(err error) string {
-	for {
-		switch e := err.(type) {
-		case syscall.Errno:
-			return e.Error()
-		case interface{ Unwrap() error }:
-			err = e.Unwrap()
-		default:
-			return err.Error()
-		}
+	var code syscall.Errno
+	if !errors.As(err, &code) {
+		return err.Error()
 	}
+	text := code.Error()
+	return strings.ToUpper(text[:1]) + text[1:]
 }
 
 var tempPattern = regexp.MustCompile(`^temp-(?:bg-)?(\d+)\.rdb$`)
