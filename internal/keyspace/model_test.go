@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"testing"
+
+	"tarn/internal/mem"
 )
 
 // oddTexts read nearly as integers.
@@ -121,7 +123,7 @@ func FuzzOperations(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, shards uint8, b []byte) {
 		r := rand.New(&tape{b: b[:min(len(b), 4000)]})
-		w := newWorld(t, 0, Options{Shards: 1 << (shards % 4), Databases: 2})
+		w := newWorld(t, 0, Options{Shards: 1 << (shards % 4), Databases: 2, Heap: mem.Options{Reserve: 64 << 20}})
 		a := w.newActor(r, usual, 40)
 		a.large = 30
 		for range min(len(b), 4000) / 16 {

@@ -317,6 +317,8 @@ func (a *actor) lock(db int, name []byte, otherDB int, other []byte) bool {
 	for {
 		count := a.resumeCount()
 		hash := a.tx.Hash(name)
+		a.ks.PrefetchBucket(db, hash)
+		a.ks.PrefetchEntry(db, hash)
 		if other == nil {
 			a.tx.LockHash(hash)
 		} else {
