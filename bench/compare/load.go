@@ -1,0 +1,70 @@
+// load: how long a server takes from its start until it answers, with a file to load.
+//
+// The file is redis-server's own, made once and read by both. It is in the page cache, so the disk
+// has no part in it.
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+const dumpName = "dump.rdb"
+
+func measureLoad(ctx context.Context, b *bench, p program) ([]reading, error) {
+	if b.savedFile == "" {
+		if err := b.makeFile(ctx); err != nil {
+			return nil, fmt.Errorf("make a file to load: %w", err)
+		}
+	}
+	dir, err := b.newFolder()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Link(b.savedFile, filepath.Join(dir, dumpName)); err != nil {
+		return nil, err
+	}
+	s, err := p.start(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	defer s.stop()
+	cpu, err := cpuTime(s.pid)
+	if err != nil {
+		return nil, err
+	}
+	if err := expectKeys(s, b.loadKeys); err != nil {
+		return nil, err
+	}
+	return []reading{
+		{"load: start to ready", "s", s.ready.Seconds()},
+		{"load: CPU until ready", "s", cpu.Seconds()},
+	}, nil
+}
+
+func (b *bench) makeFile(ctx context.Context) error {
+	s, err := b.start(ctx, b.redis)
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	if _, err := fill(b.loadKeys, largeValueBytes, plainValue).run(s.addr); err != nil {
+		return err
+	}
+	if _, err := s.control.do("SAVE"); err != nil {
+		return err
+	}
+	b.savedFile = filepath.Join(s.dir, dumpName)
+	return nil
+}
+
+func expectKeys(s *server, keys int) error {
+	reply, err := s.control.do("DBSIZE")
+	if err == nil && reply.Int != int64(keys) {
+		err = fmt.Errorf("the server has %d keys, want %d", reply.Int, keys)
+	}
+	return err
+}
