@@ -7,12 +7,14 @@
 #   make tidy     plan, style, documents        make crash     kill -9 a real process, restart, compare
 #   make lint     vet, gofmt, staticcheck       make generate  documents and tarn.conf made from tables
 #   make check    the quick half of make test   make bench     every benchmark
+#   make compare  Tarn beside redis-server, measured: bench/README.md
 
 SHELL := /bin/sh
 GO ?= go
 ARGS ?=
 T ?= 5s
 BENCH ?= .
+COMPARE ?=
 PKG ?= ./...
 
 # CI shows each test by name, so that a skipped one is seen.
@@ -24,7 +26,7 @@ ACROSS = $$($(GO) list ./test/... | grep -v -e '^tarn/test/crash')
 TARGETS = linux/arm64 darwin/arm64 darwin/amd64
 
 .PHONY: build run test check deps fmt lint vet staticcheck cross tidy unit race invariants release oracle \
-	fuzz crash generate bench bench-once clean
+	fuzz crash generate bench bench-once compare clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/tarn ./cmd/tarn
@@ -117,6 +119,10 @@ bench:
 # bench-once runs each benchmark one time, so that none rots.
 bench-once:
 	$(GO) test -run '^$$' -bench . -benchtime 1x $(PKG)
+
+# compare prints a table; COMPARE has its flags, as in COMPARE='-only snap'.
+compare: build
+	$(GO) run ./bench/compare -tarn bin/tarn -redis redis-server $(COMPARE)
 
 clean:
 	rm -rf bin
