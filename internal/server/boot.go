@@ -12,7 +12,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -60,9 +59,9 @@ func Run(args []string) int {
 	s.log.role = 'C'
 	s.supervise()
 	if s.cfg().Daemonize && s.supervisor == "" && !inBackground() {
-		return daemonize(piped.Bytes())
+		return daemonize(dir, piped.Bytes())
 	}
-	return s.serve(startup)
+	return s.serve(args, startup)
 }
 
 // enter changes to the working folder and looks whether the log, whose path may start there, can be
@@ -97,22 +96,8 @@ func refuse(err error) int {
 }
 
 // serve boots and runs the server until the process ends.
-func (s *Server) serve(startup *config.Startup) int {
-	sys, err := openSystemLog(s.cfg())
-	if err != nil {
-		s.log.Warning("The log does not go to syslog: %s", systemText(err))
-	}
-	s.log.attach(sys)
-	if startup.Stdin {
-		s.log.Notice("Reading config from stdin")
-	}
-	s.log.Notice("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo")
-	s.log.Notice("Redis version=%s, bits=%d, commit=00000000, modified=0, pid=%d, just started", RedisVersion, strconv.IntSize, os.Getpid())
-	if startup.File == "" && !startup.Stdin && len(os.Args) < 2 {
-		s.log.Warning("Warning: no config file specified, using the default config. In order to specify a config file use %s /path/to/redis.conf", filepath.Base(os.Args[0]))
-	} else {
-		s.log.Notice("Configuration loaded")
-	}
+func (s *Server) serve(args []string, startup *config.Startup) int {
+	s.greet(args, startup)
 	s.log.role = 'M'
 	cfg := s.cfg()
 	tuneRuntime(cfg)
@@ -152,6 +137,29 @@ func (s *Server) serve(startup *config.Startup) int {
 	s.dispatcher.SetLoading(false)
 	s.ready()
 	select {}
+}
+
+// greet opens the log.
+func (s *Server) greet(args []string, startup *config.Startup) {
+	cfg := s.cfg()
+	sys, err := openSystemLog(cfg)
+	if err != nil {
+		s.log.Warning("The log does not go to syslog: %s", systemText(err))
+	}
+	s.log.attach(sys)
+	if err := lastWordsTo(cfg.LogFile); err != nil {
+		s.log.Warning("Reports of our own faults do not go to the log: %s", systemText(err))
+	}
+	if startup.Stdin {
+		s.log.Notice("Reading config from stdin")
+	}
+	s.log.Notice("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo")
+	s.log.Notice("Redis version=%s, bits=%d, commit=00000000, modified=0, pid=%d, just started", RedisVersion, strconv.IntSize, os.Getpid())
+	if len(args) == 0 {
+		s.log.Warning("Warning: no config file specified, using the default config. In order to specify a config file use %s /path/to/redis.conf", os.Args[0])
+		return
+	}
+	s.log.Notice("Configuration loaded")
 }
 
 // open opens the listeners of the settings.
@@ -328,16 +336,16 @@ const backgroundMark = "TARN_IN_BACKGROUND"
 
 func inBackground() bool { return os.Getenv(backgroundMark) != "" }
 
-// daemonize starts the server again in a session of its own, with the same standard input, and
-// leaves.
-func daemonize(input []byte) int {
+// daemonize starts the server again in a session of its own, from the same folder and with the
+// same standard input, and leaves.
+func daemonize(dir string, input []byte) int {
 	self, err := os.Executable()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	again := exec.Command(self)
-	again.Args = os.Args
+	again.Args, again.Dir = os.Args, dir
 	again.Env = append(os.Environ(), backgroundMark+"=1")
 	again.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	stdin, err := again.StdinPipe()

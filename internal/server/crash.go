@@ -8,8 +8,10 @@
 package server
 
 import (
+	"errors"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"syscall"
 )
 
@@ -27,6 +29,19 @@ func (s *Server) crash(sig syscall.Signal, how string) {
 		s.log.Raw("\n------ STACK TRACE ------\n" + stacks() + "\n=== REDIS BUG REPORT END. ===\n")
 	}
 	dieOf(sig)
+}
+
+// lastWordsTo has Go's runtime report faults of our own to the log file too, since nobody may read
+// standard error. "" is standard output, whose reader has that as well.
+func lastWordsTo(logFile string) error {
+	if logFile == "" {
+		return nil
+	}
+	f, err := os.OpenFile(logFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	return errors.Join(debug.SetCrashOutput(f, debug.CrashOptions{}), f.Close())
 }
 
 // stacks returns the stacks of all goroutines.

@@ -119,3 +119,12 @@ func (l *Log) put(text string) {
 	defer f.Close()
 	_, _ = io.WriteString(f, text)
 }
+
+// errorFlood logs that error replies are no longer counted by their codes, and which were.
+func (s *Server) errorFlood(codes []string) {
+	s.log.Warning("Errorstats stopped adding new errors because the number of errors reached the limit (%d).", len(codes))
+	s.log.Warning("Current errors code list:")
+	for _, code := range codes {
+		s.log.Warning("  - %s", code)
+	}
+}

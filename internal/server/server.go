@@ -110,6 +110,7 @@ func New(store *config.Store, files vfs.FS) (*Server, error) {
 		SlowLog: info.NewSlowLog(int(cfg.SlowlogMaxLen)), Latency: info.NewLatencyMonitor(s.clock),
 		Clients: &s.clients, Host: s,
 	}
+	s.env.Errors.OnFlood = s.errorFlood
 	s.clients.srv = s
 	s.dispatcher = dispatch.New(s.env)
 	s.persist = persist.New(persist.Options{

@@ -85,7 +85,7 @@ var (
 		"test/":         "prepares folders for real processes",
 
 		"internal/server/crash.go": "gives Go's runtime a file for its last words",
-		"bench/":        "prepares folders for real processes and reads /proc",
+		"bench/":                   "prepares folders for real processes and reads /proc",
 	}
 )
 
