@@ -42,6 +42,7 @@ const (
 	handBytes    = 64 << 10 // size of a writers' buffer
 	maxCopied    = 64 << 10 // values longer than this are pinned, not copied
 	recordHead   = 8        // length of the entry, number of the database
+	maxBuffers   = 4 << 10  // writers' buffers made beforehand; more come from Go's heap
 	maxUrgent    = 64       // large values that commands wait for and Run is told of
 
 	// finishFrom is the number of cuts in a row without a whole walk at which a walk is finished
@@ -128,7 +129,7 @@ type SnapshotOptions struct {
 // the system, when memory for the writers' buffers cannot be reserved.
 func (tx *Tx) Begin(o SnapshotOptions) (*Snapshot, error) {
 	ks := tx.ks
-	buffers := max(int(o.Limit/handBytes), len(ks.shards)) + len(ks.shards)
+	buffers := max(int(min(o.Limit/handBytes, maxBuffers)), len(ks.shards)) + len(ks.shards)
 	region, err := mem.NewRegion(buffers * handBytes)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ package keyspace
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -170,6 +171,30 @@ func (a *actor) isReady(name []byte) bool {
 	a.tx.LockHash(hash)
 	defer a.tx.Unlock()
 	return a.tx.Ready(0, name, hash)
+}
+
+// TestAnyLimit takes snapshots with the smallest and the largest budget there can be. One entry always
+// goes, when none is held.
+func TestAnyLimit(t *testing.T) {
+	w := newWorld(t, 1, Options{Shards: 4, Databases: 1})
+	a := w.newActor(rand.New(rand.NewPCG(1, 2)), usual, 1)
+	a.fillKeys(3000, 100)
+	for _, limit := range []int64{0, 1, handBytes, 1 << 40, math.MaxInt64} {
+		s, c := a.begin(a.tx, SnapshotOptions{Limit: limit})
+		next := 0
+		for next < 1000 && a.overwrite(next, 100) {
+			next++
+		}
+		if all := limit > 1000*200; (next == 1000) != all || (next == 1) != (limit < 2) {
+			t.Errorf("limit %d: %d of 1000 keys could be changed", limit, next)
+		}
+		if err := s.Run(func(r *Record) error { c.record(r); return nil }, noTime); err != nil {
+			t.Fatal(err)
+		}
+		c.end()
+		a.ended(s)
+	}
+	a.check()
 }
 
 // TestReadyWithoutNeed lists what never waits, with the budget used up and everything unsaved.
