@@ -135,7 +135,7 @@ func TestStatistics(t *testing.T) {
 			t.Errorf("quantile(0..999, %v) = %v; want %v", q, got, want)
 		}
 	}
-	for x, want := range map[float64]string{0.004: "0.00", 1.234: "1.23", 56.78: "56.8", 999.6: "1 000", 1234567: "1 234 567"} {
+	for x, want := range map[float64]string{0: "0.00", 0.0042: "0.0042", 0.042: "0.042", 1.234: "1.23", 56.78: "56.8", 999.6: "1 000", 1234567: "1 234 567"} {
 		if got := number(x); got != want {
 			t.Errorf("number(%v) = %q; want %q", x, got, want)
 		}

@@ -76,11 +76,15 @@ func quantile(sorted []float64, q float64) float64 {
 	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
 }
 
-// number shows three digits or more, thousands apart.
+// number shows two digits or more, thousands apart.
 func number(x float64) string {
 	switch {
 	case x < 0:
 		return "-" + number(-x)
+	case x > 0 && x < 0.01:
+		return fmt.Sprintf("%.4f", x)
+	case x > 0 && x < 0.1:
+		return fmt.Sprintf("%.3f", x)
 	case x < 10:
 		return fmt.Sprintf("%.2f", x)
 	case x < 100:
