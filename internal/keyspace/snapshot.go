@@ -42,7 +42,7 @@ const (
 	handBytes    = 64 << 10 // size of a writers' buffer
 	maxCopied    = 64 << 10 // values longer than this are pinned, not copied
 	recordHead   = 8        // length of the entry, number of the database
-	maxBuffers   = 4 << 10  // writers' buffers made beforehand; more come from Go's heap
+	maxRegion    = 1 << 62  // bytes that writers' buffers are asked for, at most
 	maxUrgent    = 64       // large values that commands wait for and Run is told of
 
 	// finishFrom is the number of cuts in a row without a whole walk at which a walk is finished
@@ -83,7 +83,8 @@ type Snapshot struct {
 	work chan struct{} // has a token when queue or urgent may have become non-empty
 
 	mu     sync.Mutex // guards the fields below; taken last
-	free   [][]byte   // writers' buffers at hand
+	free   [][]byte   // writers' buffers that have been used and are at hand
+	unused []byte     // of the region
 	queue  []handed   // writers' buffers to be written out
 	urgent []place    // large values that commands wait for
 }
@@ -129,21 +130,17 @@ type SnapshotOptions struct {
 // the system, when memory for the writers' buffers cannot be reserved.
 func (tx *Tx) Begin(o SnapshotOptions) (*Snapshot, error) {
 	ks := tx.ks
-	buffers := max(int(min(o.Limit/handBytes, maxBuffers)), len(ks.shards)) + len(ks.shards)
+	buffers := max(int(min(o.Limit, maxRegion)/handBytes), len(ks.shards)) + len(ks.shards)
 	region, err := mem.NewRegion(buffers * handBytes)
 	if err != nil {
 		return nil, err
 	}
 	s := &Snapshot{
-		ks: ks, region: region, resume: o.Resume, limit: o.Limit, pace: o.Pace,
+		ks: ks, region: region, unused: region.Bytes()[:buffers*handBytes], resume: o.Resume, limit: o.Limit, pace: o.Pace,
 		work: make(chan struct{}, 1), sizes: make([]Contents, ks.databases),
 	}
 	if s.resume == nil {
 		s.resume = func() {}
-	}
-	for i := range buffers {
-		at := (buffers - 1 - i) * handBytes
-		s.free = append(s.free, region.Bytes()[at:at:at+handBytes])
 	}
 	states := make([]shardSnapshot, len(ks.shards))
 	lists := make([]*database, len(ks.shards)*ks.databases)
@@ -326,6 +323,11 @@ func (s *Snapshot) buffer(size int) []byte {
 		if last := len(s.free) - 1; last >= 0 {
 			b := s.free[last]
 			s.free = s.free[:last]
+			return b
+		}
+		if len(s.unused) > 0 {
+			b := s.unused[:0:handBytes]
+			s.unused = s.unused[handBytes:]
 			return b
 		}
 	}

@@ -173,13 +173,13 @@ func (a *actor) isReady(name []byte) bool {
 	return a.tx.Ready(0, name, hash)
 }
 
-// TestAnyLimit takes snapshots with the smallest and the largest budget there can be. One entry always
-// goes, when none is held.
+// TestAnyLimit takes snapshots with the smallest and with large budgets; one entry always goes, when none
+// is held. A budget that no memory can be had for is refused before the cut.
 func TestAnyLimit(t *testing.T) {
 	w := newWorld(t, 1, Options{Shards: 4, Databases: 1})
 	a := w.newActor(rand.New(rand.NewPCG(1, 2)), usual, 1)
 	a.fillKeys(3000, 100)
-	for _, limit := range []int64{0, 1, handBytes, 1 << 40, math.MaxInt64} {
+	for _, limit := range []int64{0, 1, handBytes, 1 << 30} {
 		s, c := a.begin(a.tx, SnapshotOptions{Limit: limit})
 		next := 0
 		for next < 1000 && a.overwrite(next, 100) {
@@ -193,6 +193,14 @@ func TestAnyLimit(t *testing.T) {
 		}
 		c.end()
 		a.ended(s)
+	}
+	for _, limit := range []int64{1 << 55, math.MaxInt64} {
+		if _, err := a.tx.Begin(SnapshotOptions{Limit: limit}); err == nil {
+			t.Errorf("limit %d is not refused", limit)
+		}
+	}
+	if a.ks.snap.Load() != nil || !a.isReady([]byte("key:0")) {
+		t.Errorf("a refused snapshot goes on")
 	}
 	a.check()
 }
