@@ -365,9 +365,7 @@ func TestModelNotices(t *testing.T) {
 	build := func() (*model, state) {
 		m := newModel()
 		h := m.histories[0]
-		for _, k := range []int32{1, 2, 3, 1, 2, 4} {
-			h.log = append(h.log, k)
-		}
+		h.log = append(h.log, 1, 2, 3, 1, 2, 4)
 		h.sent.Store(6)
 		h.acked.Store(6)
 		got := state{}
