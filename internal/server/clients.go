@@ -100,7 +100,7 @@ func (l *clients) tidy(cfg *config.Config, now uint32) {
 		case cfg.Timeout > 0 && int64(now-c.Active) > cfg.Timeout:
 			l.srv.log.Verbose("Closing idle client")
 			l.Kill(&c.Session, nil)
-		case len(c.out) > 0 && l.srv.overOutputLimit(c):
+		case c.out != nil && l.srv.overOutputLimit(c):
 			l.Kill(&c.Session, nil)
 		}
 		c = next

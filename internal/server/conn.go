@@ -29,17 +29,12 @@ const (
 type conn struct {
 	command.Session
 	parser resp.Parser
-	in     []byte // input that waits
-	out    []byte // replies that wait; nil when all is sent
-	sent   int    // bytes at the start of out that are sent
-	link   link   // to the socket and its executor
+	in     []byte  // input that waits
+	out    *outbox // replies that wait; nil when all is sent
+	link   link    // to the socket and its executor
 
-	softSince  uint32 // Unix s since when out is over the soft limit, 0: is not
-	prev, next *conn  // in clients
+	prev, next *conn // in clients
 }
-
-// unsent returns the replies that wait.
-func (c *conn) unsent() []byte { return c.out[c.sent:] }
 
 // keep keeps input for later. data may lie in c.in.
 func (c *conn) keep(data []byte) {
@@ -72,39 +67,45 @@ func (c *conn) room() []byte {
 // overLimit tells whether the replies that wait are over the limit of a class of clients. now is
 // Unix s.
 func (c *conn) overLimit(l *config.BufferLimit, now uint32) bool {
-	n := int64(len(c.out) - c.sent)
+	n := int64(c.out.size())
 	if l.HardBytes > 0 && n >= l.HardBytes {
 		return true
 	}
-	if l.SoftBytes <= 0 || n < l.SoftBytes {
-		c.softSince = 0
+	if c.out == nil {
 		return false
 	}
-	if c.softSince == 0 {
-		c.softSince = now
+	if l.SoftBytes <= 0 || n < l.SoftBytes {
+		c.out.softSince = 0
+		return false
 	}
-	return int64(now-c.softSince) > l.SoftSeconds
+	if c.out.softSince == 0 {
+		c.out.softSince = now
+	}
+	return int64(now-c.out.softSince) > l.SoftSeconds
 }
 
-// hold keeps replies that could not be sent.
-func (c *conn) hold(b []byte) {
-	if c.sent > 0 {
-		c.out = c.out[:copy(c.out, c.out[c.sent:])]
-		c.sent = 0
+// hold keeps replies that could not be sent. A buffer too large to be used again is not copied.
+func (c *conn) hold(b []byte, whole int) {
+	if c.out == nil {
+		c.out = new(outbox)
 	}
-	c.out = append(c.out, b...)
+	if whole > maxWriterBuffer {
+		c.out.adopt(b)
+	} else {
+		c.out.add(b)
+	}
 }
 
 // Buffers implements command.Conn.
 func (c *conn) Buffers() command.Buffers {
 	b := command.Buffers{
 		Query: len(c.in), QueryFree: cap(c.in) - len(c.in),
-		Readable: c.State&command.Parked == 0, Writable: len(c.out) > 0,
+		Readable: c.State&command.Parked == 0, Writable: c.out != nil,
 	}
-	if len(c.out) > 0 {
-		b.Output, b.OutputChunks = len(c.out)-c.sent, 1
-	}
-	b.Total = connSize + cap(c.in) + cap(c.out)
+	b.Output = c.out.size()
+	held, chunks := c.out.held()
+	b.OutputChunks = chunks
+	b.Total = connSize + cap(c.in) + held
 	if c.More != nil {
 		b.Total += int(c.More.QueueBytes) + moreSize
 	}
@@ -140,7 +141,7 @@ func (x *executor) advance(c *conn, data []byte) bool {
 		switch {
 		case verdict == dispatch.Close:
 			c.in = nil
-			if len(c.out) == 0 {
+			if c.out == nil {
 				return false
 			}
 			c.link.closing()
@@ -150,12 +151,11 @@ func (x *executor) advance(c *conn, data []byte) bool {
 			c.State |= command.Parked
 			c.link.park()
 			return true
+		case c.out.size() > maxUnsent:
+			c.keep(data)
+			c.link.choke()
+			return true
 		case verdict == dispatch.Full:
-			if len(c.unsent()) > maxUnsent {
-				c.keep(data)
-				c.link.choke()
-				return true
-			}
 			continue
 		}
 		c.keep(data)
@@ -178,7 +178,7 @@ func (x *executor) send(c *conn) bool {
 		return true
 	}
 	rest := b
-	if len(c.out) == 0 {
+	if c.out == nil {
 		n, err := c.link.write(b)
 		if err != nil {
 			return false
@@ -189,7 +189,7 @@ func (x *executor) send(c *conn) bool {
 		}
 		c.link.wantWrite(true)
 	}
-	c.hold(rest)
+	c.hold(rest, cap(b))
 	return !x.srv.overOutputLimit(c)
 }
 

@@ -275,7 +275,7 @@ func (s *Server) statsFields() []info.Field {
 		info.Ratio(section, "instantaneous_output_repl_kbps", "KiB written to replicas a second, of late.", func() float64 { return 0 }),
 		info.Count(section, "rejected_connections", "Connections refused.", st.rejected.Load),
 		info.Count(section, "expired_keys", "Keys deleted because their deadline had passed.", sum(func(k *keyspace.Stats) int64 { return k.Expired.Load() })),
-		info.Percent(section, "expired_stale_perc", "Share of keys with a deadline that are past it and still held.", s.stalePercent),
+		info.Ratio(section, "expired_stale_perc", "Share of keys with a deadline that are past it and still held.", s.stalePercent),
 		info.Count(section, "expired_time_cap_reached_count", "Sweeps of expired keys that ended by their time cap.", sum(func(k *keyspace.Stats) int64 { return k.CapReached.Load() })),
 		info.Count(section, "expire_cycle_cpu_milliseconds", "Processor time of the sweeps.", func() int64 { return st.sweepNanos.Load() / 1e6 }),
 		info.Count(section, "expired_held_keys", "Keys past their deadline and still held.", func() int64 { n, _ := s.expiredHeld(); return int64(n) }),

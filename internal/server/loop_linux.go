@@ -166,7 +166,7 @@ func (l *loop) event(ev *syscall.EpollEvent) {
 		l.close(c)
 		return
 	}
-	if ev.Events&syscall.EPOLLOUT != 0 && len(c.out) > 0 && !l.drained(c) {
+	if ev.Events&syscall.EPOLLOUT != 0 && c.out != nil && !l.drained(c) {
 		l.close(c)
 		return
 	}
@@ -180,7 +180,7 @@ func (l *loop) drained(c *conn) bool {
 	if !l.flush(c) {
 		return false
 	}
-	if len(c.out) == 0 && c.link.armed&syscall.EPOLLIN == 0 && c.State&(command.Parked|command.Closing) == 0 {
+	if c.out == nil && c.link.armed&syscall.EPOLLIN == 0 && c.State&(command.Parked|command.Closing) == 0 {
 		c.link.arm(c.link.armed | syscall.EPOLLIN)
 		return l.advance(c, c.in)
 	}
@@ -190,15 +190,18 @@ func (l *loop) drained(c *conn) bool {
 // flush sends replies that waited. It reports false when the connection is broken, or was only
 // kept for them.
 func (l *loop) flush(c *conn) bool {
-	n, err := c.link.write(c.unsent())
-	if err != nil {
-		return false
+	for c.out.size() > 0 {
+		b := c.out.next()
+		n, err := c.link.write(b)
+		if err != nil {
+			return false
+		}
+		l.srv.stats.netOut.Add(int64(n))
+		if c.out.took(n); n < len(b) {
+			return true
+		}
 	}
-	l.srv.stats.netOut.Add(int64(n))
-	if c.sent += n; c.sent < len(c.out) {
-		return true
-	}
-	c.out, c.sent, c.softSince = nil, 0, 0
+	c.out = nil
 	c.link.wantWrite(false)
 	return c.State&command.Closing == 0
 }

@@ -231,8 +231,8 @@ func (n *network) act(t *turner, c *conn, p pending, count int) bool {
 		return t.advance(c, data)
 	case needRoom:
 		n.srv.stats.netOut.Add(int64(count))
-		if c.sent += count; c.sent == len(c.out) {
-			c.out, c.sent, c.softSince = nil, 0, 0
+		if c.out.took(count); c.out.size() == 0 {
+			c.out = nil
 			return c.State&command.Closing == 0
 		}
 		return true
@@ -249,8 +249,8 @@ func (c *conn) pending(buf []byte) pending {
 	switch {
 	case c.State&command.Killed != 0:
 		return pending{}
-	case len(c.out) > 0:
-		waiting := c.unsent()
+	case c.out != nil:
+		waiting := c.out.next()
 		return pending{needRoom, waiting[:min(len(waiting), drainSize)]}
 	case c.State&command.Parked != 0:
 		return pending{need: needResume}
