@@ -186,7 +186,11 @@ func (s *Server) forget(c *conn, tx *keyspace.Tx) {
 
 // overOutputLimit tells whether a client leaves too much unread, and logs it.
 func (s *Server) overOutputLimit(c *conn) bool {
-	limit := s.cfg().ClientOutputBufferLimit.Normal
+	cfg := s.cfg()
+	limit := cfg.ClientOutputBufferLimit.Normal
+	if c.State&command.Unauthenticated != 0 && cfg.RequirePass != "" {
+		limit = config.BufferLimit{HardBytes: maxStrangerOutput}
+	}
 	if !c.overLimit(&limit, s.unixSeconds()) {
 		return false
 	}
@@ -195,9 +199,12 @@ func (s *Server) overOutputLimit(c *conn) bool {
 	return true
 }
 
-func (s *Server) describe(c *conn) string {
-	return fmt.Sprintf("id=%d addr=%s laddr=%s name=%s", c.ID, c.Addr(), c.LocalAddr(), c.Name())
-}
+// maxStrangerOutput is how many bytes of replies a client may leave unread before it has told who it
+// is.
+const maxStrangerOutput = 1024
+
+// describe names a connection in the log, as CLIENT LIST does.
+func (s *Server) describe(c *conn) string { return command.DescribeClient(&c.Session, s.clock.Millis()) }
 
 // listen opens the listeners that the settings ask for. A word of bind whose kind of address the
 // machine does not have is passed over, as is one that begins with '-' and is not the machine's.
