@@ -86,6 +86,7 @@ type database struct {
 	deadlines *btree.DeadlineTree[keyer]
 	saveAs    int  // number under which the running snapshot writes it
 	unsaved   bool // the running snapshot has not walked all of it
+	reserved  bool // merges are held back by Reserve
 }
 
 // hasher hashes keys: low 8 bits choose the shard, bits from 8 the bucket, the top 8 are the tag.

@@ -51,6 +51,7 @@ var mutations = []mutation{
 	{"the walk stops short of new buckets", "snapshot.go", "\t\t\tst.end = max(st.end, to+1)\n", unless},
 	{"the walk takes new buckets for passed ones", "snapshot.go", "\t\tif from >= st.cursor {\n", "if from > st.cursor || !mutant(NAME) && from == st.cursor {\n"},
 	{"merges are not held back", "snapshot.go", "\tt.HoldShrink(true)\n", "t.HoldShrink(!mutant(NAME))\n"},
+	{"the end of a load lets a walked table merge", "reserve.go", "\t\t\t\td.table.HoldShrink(sh.walks(d))\n", "d.table.HoldShrink(sh.walks(d) && !mutant(NAME))"},
 	{"a flushed database is freed at once", "database.go", "\t\t\tif d.unsaved || background {\n", "if d.unsaved && !mutant(NAME) || background {\n"},
 	{"a flushed database is freed in the background", "database.go", "\t\tif p.d.unsaved {\n", "if p.d.unsaved && !mutant(NAME) {\n"},
 

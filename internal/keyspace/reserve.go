@@ -10,9 +10,10 @@ func (tx *Tx) Reserve(db, keys int) {
 	for i := range tx.ks.shards {
 		sh := &tx.ks.shards[i]
 		sh.mu.Lock()
-		t := sh.openDatabase(db).table
-		t.HoldShrink(true)
-		t.Reserve(perShard)
+		d := sh.openDatabase(db)
+		d.reserved = true
+		d.table.HoldShrink(true)
+		d.table.Reserve(perShard)
 		sh.mu.Unlock()
 	}
 }
@@ -25,7 +26,8 @@ func (tx *Tx) EndReserve() {
 		sh.mu.Lock()
 		for db := range sh.dbs {
 			if d := sh.dbs[db].Load(); d != nil {
-				d.table.HoldShrink(false)
+				d.reserved = false
+				d.table.HoldShrink(sh.walks(d))
 				sh.untidy.Store(true)
 			}
 		}

@@ -190,13 +190,18 @@ func (st *shardSnapshot) start() {
 	})
 }
 
+// walks tells whether a database is being walked.
+func (sh *shard) walks(d *database) bool {
+	return sh.snap != nil && len(sh.snap.parts) > 0 && sh.snap.parts[0] == d
+}
+
 // finish ends the walk of the first of the parts.
 func (sh *shard) finish() {
 	st := sh.snap
 	d := st.parts[0]
 	d.unsaved = false
 	d.table.SetSplitHook(nil)
-	d.table.HoldShrink(false)
+	d.table.HoldShrink(d.reserved)
 	sh.untidy.Store(true)
 	st.parts = st.parts[1:]
 	st.start()

@@ -266,6 +266,9 @@ func (a *actor) step() {
 		a.sweep()
 	case opClock:
 		a.now.Add(a.r.Int64N(20))
+		if a.r.IntN(10) == 0 {
+			a.ks.PauseExpiry(a.r.IntN(3) == 0)
+		}
 	case opFree:
 		a.free()
 	case opRandomKey:
@@ -293,11 +296,15 @@ func (a *actor) burst(op int) {
 }
 
 func (a *actor) free() {
-	switch a.r.IntN(3) {
-	case 0:
+	switch a.r.IntN(6) {
+	case 0, 1:
 		a.tx.FreeLazily()
-	case 1:
+	case 2:
 		a.ks.Trim()
+	case 3:
+		a.tx.Reserve(a.db(), a.r.IntN(2000))
+	case 4:
+		a.tx.EndReserve()
 	default:
 		a.ks.Tidy()
 	}
