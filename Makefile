@@ -7,6 +7,7 @@
 #   make tidy     plan, style, documents        make crash     kill -9 a real process, restart, compare
 #   make lint     vet, gofmt, staticcheck       make generate  documents and tarn.conf made from tables
 #   make check    the quick half of make test   make bench     every benchmark
+#   make soak T=1h  kills and random orders for T
 #   make compare  Tarn beside redis-server, measured: bench/README.md
 
 SHELL := /bin/sh
@@ -26,7 +27,7 @@ ACROSS = $$($(GO) list ./test/... | grep -v -e '^tarn/test/crash')
 TARGETS = linux/arm64 darwin/arm64 darwin/amd64
 
 .PHONY: build run test check deps fmt lint vet staticcheck cross tidy unit race invariants release oracle \
-	fuzz crash generate bench bench-once compare clean
+	fuzz crash soak generate bench bench-once compare clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/tarn ./cmd/tarn
@@ -109,6 +110,11 @@ fuzz:
 
 crash: build
 	@if [ -d test/crash ]; then $(GO) test $(VERBOSE) -count=1 -timeout 20m ./test/crash/...; fi
+
+# soak goes on looking for rare things, T with each test: kills, then orders of replies.
+soak: build
+	$(GO) test -v -count=1 -timeout 0 ./test/crash -run TestKill -rounds=1 -soak=$(T)
+	$(GO) test -v -count=1 -timeout 0 ./test/linear -run TestLinear -soak=$(T)
 
 generate:
 	$(GO) generate ./...

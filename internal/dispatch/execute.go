@@ -141,7 +141,7 @@ func (w *Worker) finish(s *command.Session, spec *command.Spec, args [][]byte, e
 	if spent >= w.slowTicks {
 		w.slow(s, spec, args, spent)
 	}
-	if now-w.nowTicks > w.msTicks/2 {
+	if now-w.nowTicks > w.msTicks/2 && !w.call.InExec { // no key expires in the middle of a transaction
 		w.readClock(now)
 	}
 }
