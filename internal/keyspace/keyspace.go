@@ -61,7 +61,8 @@ type Keyspace struct {
 	txMu sync.Mutex
 	txs  []*Tx // guarded by txMu; for their counters
 
-	lazy lazyfree
+	lazy   lazyfree
+	region atomic.Pointer[mem.Region] // of the next snapshot's buffers
 }
 
 // shard is one part of the keyspace. mu guards every field.
@@ -141,10 +142,26 @@ func (sh *shard) heapOptions(o Options) mem.Options {
 // Close gives all memory back. Nothing may use the keyspace afterwards.
 func (ks *Keyspace) Close() error {
 	var errs []error
+	if invariant.Enabled {
+		ks.freeAll() // what is then left has no owner
+	}
+	if region := ks.region.Swap(nil); region != nil {
+		errs = append(errs, region.Close())
+	}
 	for i := range ks.shards {
 		errs = append(errs, ks.shards[i].heap.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// freeAll frees every key, flushed ones too. No snapshot runs.
+func (ks *Keyspace) freeAll() {
+	tx := ks.NewTx()
+	tx.LockAll()
+	tx.Flush(-1, true)
+	tx.Unlock()
+	for tx.FreeLazily() {
+	}
 }
 
 // Databases returns how many databases there are.

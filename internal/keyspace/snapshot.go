@@ -130,8 +130,8 @@ type SnapshotOptions struct {
 // the system, when memory for the writers' buffers cannot be reserved.
 func (tx *Tx) Begin(o SnapshotOptions) (*Snapshot, error) {
 	ks := tx.ks
-	buffers := max(int(min(o.Limit, maxRegion)/handBytes), len(ks.shards)) + len(ks.shards)
-	region, err := mem.NewRegion(buffers * handBytes)
+	buffers := ks.buffersFor(o.Limit)
+	region, err := ks.takeRegion(buffers * handBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +147,7 @@ func (tx *Tx) Begin(o SnapshotOptions) (*Snapshot, error) {
 	tx.LockAll()
 	defer tx.Unlock()
 	if ks.snap.Load() != nil {
-		return nil, errors.Join(ErrSnapshotRunning, region.Close())
+		return nil, errors.Join(ErrSnapshotRunning, ks.keepRegion(region))
 	}
 	ks.epoch = (ks.epoch + 1) % epochs
 	cuts := ks.unended.Add(1)
@@ -173,6 +173,44 @@ func (tx *Tx) Begin(o SnapshotOptions) (*Snapshot, error) {
 		o.AtCut()
 	}
 	return s, nil
+}
+
+// buffersFor returns how many writers' buffers a budget allows.
+func (ks *Keyspace) buffersFor(limit int64) int {
+	return max(int(min(limit, maxRegion)/handBytes), len(ks.shards)) + len(ks.shards)
+}
+
+// Prepare takes the address space for the writers' buffers of a snapshot with this budget. Begin
+// then asks the system for nothing: a mapping made at the cut can wait for whoever reads the
+// process's memory map, and everybody with it.
+func (ks *Keyspace) Prepare(limit int64) error {
+	region, err := ks.takeRegion(ks.buffersFor(limit) * handBytes)
+	if err != nil {
+		return err
+	}
+	return ks.keepRegion(region)
+}
+
+// takeRegion returns the region that is at hand, when it is large enough, or a new one.
+func (ks *Keyspace) takeRegion(size int) (*mem.Region, error) {
+	spare := ks.region.Swap(nil)
+	if spare != nil && len(spare.Bytes()) >= size {
+		return spare, nil
+	}
+	region, err := mem.NewRegion(size)
+	if spare != nil {
+		err = errors.Join(err, spare.Close())
+	}
+	return region, err
+}
+
+// keepRegion gives a region's pages back and keeps it for the next snapshot.
+func (ks *Keyspace) keepRegion(region *mem.Region) error {
+	err := region.Discard()
+	if other := ks.region.Swap(region); other != nil {
+		err = errors.Join(err, other.Close())
+	}
+	return err
 }
 
 // start prepares the walk of the first of parts.

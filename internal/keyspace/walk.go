@@ -298,9 +298,9 @@ func (s *Snapshot) end(w *walker) {
 	if w.whole {
 		s.ks.unended.Store(0)
 	}
-	s.ks.snap.Store(nil)
-	if err := s.region.Close(); w.err == nil {
+	if err := s.ks.keepRegion(s.region); w.err == nil {
 		w.err = err
 	}
+	s.ks.snap.Store(nil)
 	s.resume()
 }

@@ -32,5 +32,8 @@ func (r *Region) Owns(b []byte) bool {
 	return at >= from && at < from+uintptr(len(r.a.bytes))
 }
 
+// Discard gives the pages back to the system; the region stays usable, as zeros.
+func (r *Region) Discard() error { return discard(r.a.bytes) }
+
 // Close gives the memory back to the system.
 func (r *Region) Close() error { return r.a.close() }

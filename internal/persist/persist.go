@@ -81,6 +81,8 @@ type Store struct {
 // New returns a Store that has neither saved nor loaded anything.
 func New(o Options) *Store {
 	p := &Store{o: o, tx: o.Keyspace.NewTx(), lastSecs: -1}
+	// Begin asks again if this is refused, and a save then says why it cannot start.
+	_ = o.Keyspace.Prepare(o.Config.Current().SnapshotBufferLimit)
 	p.lastSave.Store(o.Clock.Millis() / 1000)
 	p.o.Config.Watch(func(_, _ *config.Config) error { p.judge(); return nil }, "save", "stop-writes-on-bgsave-error")
 	return p
