@@ -47,9 +47,7 @@ func (s *Server) onSignal(sig syscall.Signal) {
 		s.removeFiles()
 		os.Exit(1)
 	case s.dispatcher.IsLoading():
-		s.log.Signal("Received shutdown signal during loading, exiting now.")
-		s.removeFiles()
-		os.Exit(0)
+		s.log.Signal("Received shutdown signal during loading, scheduling shutdown.")
 	case sig == syscall.SIGINT:
 		s.log.Signal("Received SIGINT scheduling shutdown...")
 	default:

@@ -146,9 +146,15 @@ func (p program) start(t *testing.T, cmd *exec.Cmd) *process {
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		<-s.ended
+		if report := ownFault.FindString(s.log()); report != "" {
+			t.Errorf("%s:\n%s", report, s.log())
+		}
 	})
 	return s
 }
+
+// ownFault is what Go's runtime and the race detector print.
+var ownFault = regexp.MustCompile(`(?m)^(WARNING: DATA RACE|panic: .*|fatal error: .*)$`)
 
 // serve launches a program with directives on a free port of the loopback interface and returns
 // once it serves. The directives are arguments, so one is "--name" and its values.
