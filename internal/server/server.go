@@ -204,7 +204,9 @@ func (s *Server) overOutputLimit(c *conn) bool {
 const maxStrangerOutput = 1024
 
 // describe names a connection in the log, as CLIENT LIST does.
-func (s *Server) describe(c *conn) string { return command.DescribeClient(&c.Session, s.clock.Millis()) }
+func (s *Server) describe(c *conn) string {
+	return command.DescribeClient(&c.Session, s.clock.Millis())
+}
 
 // listen opens the listeners that the settings ask for. A word of bind whose kind of address the
 // machine does not have is passed over, as is one that begins with '-' and is not the machine's.
