@@ -2,7 +2,11 @@
 
 package command
 
-import "tarn/internal/config"
+import (
+	"strings"
+
+	"tarn/internal/config"
+)
 
 // configGet replies with the directives that match a pattern.
 func configGet(c *Call) error {
@@ -30,8 +34,10 @@ func configResetStat(c *Call) error {
 
 func configRewrite(c *Call) error {
 	if err := c.Env.Config.Rewrite(false); err != nil {
+		c.Env.Host.Warn("CONFIG REWRITE failed: " + strings.TrimPrefix(err.Error(), "ERR Rewriting config file: "))
 		return err
 	}
+	c.Env.Host.Log("CONFIG REWRITE executed with success.")
 	c.Reply.OK()
 	return nil
 }

@@ -171,7 +171,7 @@ func debugTableOfKey(c *Call) (err error) {
 }
 
 func debugLog(c *Call) error {
-	c.Env.Host.Log(string(c.Args[2]))
+	c.Env.Host.Warn("DEBUG LOG: " + string(c.Args[2]))
 	c.Reply.OK()
 	return nil
 }

@@ -33,7 +33,7 @@ func TestDebugAsks(t *testing.T) {
 		{"EXEC", "*1\r\n-ERR tarn: DEBUG RELOAD cannot run inside a transaction\r\n", ""},
 		{"DEBUG PAUSE-CRON 1", ok, "cron paused true"},
 		{"DEBUG PAUSE-CRON 0", ok, "cron paused false"},
-		{"DEBUG LOG hello", ok, "log: hello"},
+		{"DEBUG LOG hello", ok, "warn: DEBUG LOG: hello"},
 		{"DEBUG SEGFAULT", "", "crash: segmentation fault: DEBUG SEGFAULT"},
 		{"DEBUG PANIC", "", "crash: panic: DEBUG PANIC"},
 		{"DEBUG ASSERT", "", "crash: assertion failed: DEBUG ASSERT"},

@@ -142,7 +142,7 @@ func (s *Server) removeFiles() {
 func (s *Server) PauseCron(paused bool) { s.cronPaused.Store(paused) }
 
 // Log implements command.Host.
-func (s *Server) Log(text string) { s.log.Warning("DEBUG LOG: %s", text) }
+func (s *Server) Log(text string) { s.log.Notice("%s", text) }
 
 // Warn implements command.Host.
 func (s *Server) Warn(text string) { s.log.Warning("%s", text) }
