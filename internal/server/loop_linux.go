@@ -328,7 +328,8 @@ func (l *loop) adopt(c *conn) {
 	}
 	c.link.loop = l
 	l.conns[fd] = c
-	if err := l.control(syscall.EPOLL_CTL_ADD, c.link.fd, c.link.armed); err != nil {
+	// It may have been killed on its way here.
+	if c.State&command.Killed != 0 || l.control(syscall.EPOLL_CTL_ADD, c.link.fd, c.link.armed) != nil {
 		l.close(c)
 	}
 }
