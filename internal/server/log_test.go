@@ -88,3 +88,15 @@ func TestLogFileIsAppendedTo(t *testing.T) {
 		t.Errorf("standard output got %q", out)
 	}
 }
+
+func TestErrorFlood(t *testing.T) {
+	l, out, _ := testLog()
+	s := &Server{log: l}
+	s.errorFlood([]string{"ERR", "WRONGTYPE"})
+	const stamp = "42:M 05 Mar 2024 06:07:08.009 # "
+	want := stamp + "Errorstats stopped adding new errors because the number of errors reached the limit (2).\n" +
+		stamp + "Current errors code list:\n" + stamp + "  - ERR\n" + stamp + "  - WRONGTYPE\n"
+	if out.String() != want {
+		t.Errorf("got:\n%s\nwant:\n%s", out, want)
+	}
+}

@@ -454,9 +454,9 @@ func TestLargest(t *testing.T) {
 // acknowledged and at most what was sent.
 func TestChaos(t *testing.T) {
 	seed := rand.Uint64()
-	rounds := 60
+	rounds := 30
 	if testing.Short() {
-		rounds = 15
+		rounds = 10
 	}
 	onLoops(t, func(t *testing.T, s *process) {
 		t.Logf("seed %d", seed)

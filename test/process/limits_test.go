@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -276,5 +277,33 @@ func TestInlineContact(t *testing.T) {
 		if _, err := io.ReadFull(nc, got); err != nil || string(got) != "+PONG\r\n" {
 			t.Errorf("PING: %q, %v", got, err)
 		}
+	})
+}
+
+// TestFewFiles shows what a server does where the limit on open files is low: fewer clients, or no start.
+func TestFewFiles(t *testing.T) {
+	onBoth(t, func(t *testing.T, p program) {
+		start := func(files int) *process {
+			port := freePort(t)
+			script := fmt.Sprintf("ulimit -n %d && exec %s --port %d --bind 127.0.0.1 --save ''", files, p.path, port)
+			s := p.start(t, &exec.Cmd{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Dir: t.TempDir()})
+			s.port = port
+			return s
+		}
+		few := start(100)
+		if !few.awaitOr("Ready to accept connections", "Increased maximum number of open files to 10032") {
+			t.Skip("this user may raise the limit")
+		}
+		inOrder(t, few.log(), "You requested maxclients of 10000 requiring at least 10032 max file descriptors",
+			"Server can't set maximum open files to 10032 because of OS error: Operation not permitted",
+			"Current maximum open files is 100. maxclients has been reduced to 68 to compensate for low ulimit")
+		if got := few.config("maxclients"); got != "68" {
+			t.Errorf("maxclients is %s", got)
+		}
+		none := start(30)
+		if code := none.code(); code != 1 {
+			t.Errorf("exit code %d, want 1", code)
+		}
+		inOrder(t, none.log(), "Your current 'ulimit -n' of 30 is not enough for the server to start. Please increase your open file limit to at least 10032. Exiting.")
 	})
 }
