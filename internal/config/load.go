@@ -13,6 +13,7 @@ package config
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -238,6 +239,9 @@ func (l *loader) include(at origin, path string) error {
 		paths = match(l.env.Files, absolute(path, l.cfg.Dir))
 	}
 	for _, path := range paths {
+		if path == "" {
+			return &OpenError{path, fs.ErrNotExist} // joined with the folder it would name that
+		}
 		content, err := vfs.ReadFile(l.env.Files, absolute(path, l.cfg.Dir))
 		if err != nil {
 			return &OpenError{path, err}

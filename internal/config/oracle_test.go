@@ -288,7 +288,7 @@ func TestOracleFileLines(t *testing.T) {
 		"dir ''", "dir /nonexistent", "dir /etc/passwd", "dir .", "dbfilename ''", "dbfilename a/b", "dbfilename a\\\\b", "appendfilename ''", "appendfilename a/b",
 		"appenddirname ''", "appenddirname a/b", "appenddirname ..", "cluster-announce-hostname a_b", "cluster-announce-hostname " + strings.Repeat("a", 256),
 		"cluster-announce-hostname " + strings.Repeat("a", 255), "proc-title-template ''", "proc-title-template {x}", "proc-title-template {{x}", "proc-title-template x}",
-		"cluster-enabled yes\nreplicaof a 1", "include", "include a b", "include nonexistent.conf", "include a.conf", "include [ab].conf", "include ?.conf", "include x*.conf",
+		"cluster-enabled yes\nreplicaof a 1", "include", "include ''", "include a b", "include nonexistent.conf", "include a.conf", "include [ab].conf", "include ?.conf", "include x*.conf",
 		"rename-command", "rename-command foo bar", "rename-command get SET", "rename-command get ''\nrename-command get x", "rename-command GET Foo\nrename-command foo bar",
 		"rename-command get get", "user", "user foo on\nuser foo off", "loadmodule", "sentinel monitor a", "lua-replicate-commands yes", "list-max-ziplist-entries 3",
 		"list-max-ziplist-value", "slave-read-only no", "hash-max-ziplist-value 1", "appendfsync ''", "appendonly YES",
