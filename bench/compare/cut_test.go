@@ -5,9 +5,10 @@ package main
 
 import (
 	"maps"
-	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"tarn/test/chance"
 )
 
 const (
@@ -49,7 +50,7 @@ func checkState(o overwriting, state map[int][]byte, spans []span) error {
 }
 
 func TestCheckMoment(t *testing.T) {
-	seed := rand.Uint64()
+	seed := chance.Seed(t)
 	o := overwriting{keys: testKeys, writers: testWriters, seed: seed}
 	writes := []int{500, 0, 321}
 	spans := []span{{acked: 490, sent: 510}, {acked: 0, sent: 0}, {acked: 321, sent: 321}}
@@ -107,7 +108,7 @@ func TestCheckMoment(t *testing.T) {
 
 // TestEachWriterOwnsItsKeys: writers pick only keys of theirs, and each of them sooner or later.
 func TestEachWriterOwnsItsKeys(t *testing.T) {
-	seed := rand.Uint64()
+	seed := chance.Seed(t)
 	o := overwriting{keys: testKeys, writers: testWriters, seed: seed}
 	for writer := range testWriters {
 		picked := map[int]bool{}

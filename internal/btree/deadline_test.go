@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"tarn/internal/mem"
+	"tarn/test/chance"
 )
 
 // weights is the Weigher of these tests: the trees here never look at what they refer to. Refs
@@ -188,7 +189,7 @@ func (f *fixture) empty() {
 // within the round.
 func TestAgainstModel(t *testing.T) {
 	for range 80 {
-		seed := rand.Uint64()
+		seed := chance.Seed(t)
 		random := rand.New(rand.NewPCG(seed, 0))
 		f := newFixture(t, seed, mem.Options{})
 		deadlines, refs := int64(1)<<random.IntN(20), uint32(1)<<(1+random.IntN(13))
@@ -251,7 +252,7 @@ func TestAgainstModel(t *testing.T) {
 // TestDeep does what TestAgainstModel does on a tree of several levels, whose inner nodes split and
 // join: it grows by random and by rising deadlines, and shrinks at random and by whole ranges.
 func TestDeep(t *testing.T) {
-	seed := rand.Uint64()
+	seed := chance.Seed(t)
 	random := rand.New(rand.NewPCG(seed, 0))
 	f := newFixture(t, seed, mem.Options{})
 	step := 0

@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"tarn/internal/mem"
+	"tarn/test/chance"
 )
 
 func TestRefusedMemory(t *testing.T) {
 	refused, taken := 0, 0
 	for range 12 {
-		seed := rand.Uint64()
+		seed := chance.Seed(t)
 		random := rand.New(rand.NewPCG(seed, 0))
 		f := newFixture(t, seed, mem.Options{Limit: 1 << 20})
 		heap := f.tree.heap

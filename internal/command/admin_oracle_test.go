@@ -23,6 +23,7 @@ import (
 	"tarn/internal/command"
 	"tarn/internal/config"
 	"tarn/internal/resp"
+	"tarn/test/chance"
 	"tarn/test/harness"
 )
 
@@ -34,7 +35,7 @@ const (
 func TestAdminAgainstOracle(t *testing.T) {
 	oracle := harness.Oracle(t).Start(t, "slowlog-log-slower-than -1", "latency-monitor-threshold 0")
 	for range adminRounds {
-		seed := rand.Uint64()
+		seed := chance.Seed(t)
 		d := &adminDuel{t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 0)), addr: oracle.Addr, admin: newAdmin(t)}
 		d.admin.set(func(c *config.Config) { c.EnableDebugCommand = config.ProtectedYes })
 		d.reconnect()

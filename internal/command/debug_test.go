@@ -12,6 +12,7 @@ import (
 	"tarn/internal/command"
 	"tarn/internal/config"
 	"tarn/internal/resp"
+	"tarn/test/chance"
 )
 
 func newDebug(t *testing.T) (*admin, *client) {
@@ -155,7 +156,7 @@ func TestDebugObject(t *testing.T) {
 
 // TestDigest makes one data set in many ways, and others that differ from it in one thing.
 func TestDigest(t *testing.T) {
-	seed := rand.Uint64()
+	seed := chance.Seed(t)
 	random := rand.New(rand.NewPCG(seed, 0))
 	base := []string{
 		"0 SET a 1", "0 SET b 12345678901", "0 SET c text", "1 SET a 1", "0 SET e v PXAT 99999999999999", "0 SET f " + strings.Repeat("y", 9000),

@@ -12,6 +12,7 @@ import (
 	"tarn/internal/config"
 	"tarn/internal/rdb"
 	"tarn/internal/resp"
+	"tarn/test/chance"
 )
 
 func TestRestoreRefuses(t *testing.T) {
@@ -63,7 +64,7 @@ func TestRestoreRefuses(t *testing.T) {
 
 // TestDumpRoundTrip restores what was dumped, in all encodings, with and without compression.
 func TestDumpRoundTrip(t *testing.T) {
-	seed := rand.Uint64()
+	seed := chance.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	p := newInProcess(t, clock.NewManual(someDay))
 	cl := p.client(resp.RESP2)

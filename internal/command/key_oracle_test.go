@@ -24,6 +24,7 @@ import (
 	"tarn/internal/keyspace"
 	"tarn/internal/rdb"
 	"tarn/internal/resp"
+	"tarn/test/chance"
 	"tarn/test/harness"
 )
 
@@ -66,7 +67,7 @@ type keyDuel struct {
 }
 
 func newKeyDuel(t *testing.T, oracle *harness.Server, proto uint8) *keyDuel {
-	seed := rand.Uint64()
+	seed := chance.Seed(t)
 	d := &keyDuel{
 		duel:  &duel{t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 0)), oracle: oracle.Dial(t), admin: oracle.Dial(t)},
 		clock: clock.NewManual(clock.System{}.Now()),

@@ -17,6 +17,7 @@ import (
 	"tarn/internal/config"
 	"tarn/internal/keyspace"
 	"tarn/internal/resp"
+	"tarn/test/chance"
 )
 
 // expect runs commands, given as text with blanks between arguments, and demands their replies.
@@ -36,7 +37,7 @@ type model [2]map[string]state
 // a command on two keys of one shard finds either elsewhere than where it was looked up.
 func TestRenamesAgainstModel(t *testing.T) {
 	for range 4 {
-		seed := rand.Uint64()
+		seed := chance.Seed(t)
 		r := rand.New(rand.NewPCG(seed, 0))
 		m := &moves{t: t, seed: seed, r: r, clock: clock.NewManual(someDay), names: 1 << (4 + r.IntN(8))}
 		m.tarn = newInProcess(t, m.clock)

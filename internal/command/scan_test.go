@@ -15,6 +15,7 @@ import (
 
 	"tarn/internal/clock"
 	"tarn/internal/resp"
+	"tarn/test/chance"
 )
 
 // another returns a second executor of the same server.
@@ -46,7 +47,7 @@ const staying = 400 // keys that are there all the time
 // shrink many times over in one scan.
 func TestScanWhileKeysComeAndGo(t *testing.T) {
 	for range 12 {
-		seed := rand.Uint64()
+		seed := chance.Seed(t)
 		r := rand.New(rand.NewPCG(seed, 0))
 		cl := newInProcess(t, clock.NewManual(someDay)).client(resp.RESP2)
 		for i := range staying {
@@ -161,7 +162,7 @@ func TestScanCount(t *testing.T) {
 
 // TestScanFromAnywhere gives cursors that no SCAN replied with.
 func TestScanFromAnywhere(t *testing.T) {
-	seed := rand.Uint64()
+	seed := chance.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	cl := newInProcess(t, clock.NewManual(someDay)).client(resp.RESP2)
 	for i := range 100 {

@@ -16,6 +16,7 @@ import (
 	"tarn/internal/clock"
 	"tarn/internal/config"
 	"tarn/internal/resp"
+	"tarn/test/chance"
 	"tarn/test/harness"
 )
 
@@ -33,7 +34,7 @@ func TestStringsAgainstOracle(t *testing.T) {
 	oracle := harness.Oracle(t).Start(t, fmt.Sprintf("proto-max-bulk-len %d", duelMaxBulk))
 	for proto := uint8(resp.RESP2); proto <= resp.RESP3; proto++ {
 		t.Run(fmt.Sprintf("proto=%d", proto), func(t *testing.T) {
-			seed := rand.Uint64()
+			seed := chance.Seed(t)
 			d := newDuel(t, oracle, proto, seed)
 			for d.step = range duelCommands {
 				d.play(randomCommand(d.random))
@@ -415,7 +416,7 @@ func randomFieldValue(r *rand.Rand) string {
 
 // TestRandomCommandsReachEveryHandler keeps the stream above from losing a command unseen.
 func TestRandomCommandsReachEveryHandler(t *testing.T) {
-	seed := rand.Uint64()
+	seed := chance.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	p := newInProcess(t, clock.NewManual(someDay))
 	p.env.Config.Update(func(c *config.Config) { c.ProtoMaxBulkLen = duelMaxBulk })

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"tarn/internal/mem"
+	"tarn/test/chance"
 )
 
 // hoard takes all memory of a heap that a table could be given, so that it can be handed out block
@@ -46,7 +47,7 @@ func TestRefusedMemory(t *testing.T) {
 	const keys = 3000
 	refused, taken := 0, 0
 	for round := range 12 {
-		seed := rand.Uint64()
+		seed := chance.Seed(t)
 		random := rand.New(rand.NewPCG(seed, 0))
 		mask := []uint64{allBits, 0x0300_0000_0000_3f00, 0x0100_0000_0000_0000}[round%3]
 		space := []uint64{keys, keys, 150}[round%3]

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"testing"
 
+	"tarn/test/chance"
 	"tarn/test/harness"
 )
 
@@ -47,7 +48,7 @@ func TestBuckets(t *testing.T) {
 }
 
 func TestHistogramAgainstModel(t *testing.T) {
-	seed := rand.Uint64()
+	seed := chance.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	for round := range 50 {
 		var one, other Histogram

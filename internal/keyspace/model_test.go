@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"tarn/internal/mem"
+	"tarn/test/chance"
 )
 
 // oddTexts read nearly as integers.
@@ -29,7 +30,7 @@ func TestAgainstModel(t *testing.T) {
 		rounds = 6
 	}
 	for round := range rounds {
-		seed := rand.Uint64()
+		seed := chance.Seed(t)
 		r := rand.New(rand.NewPCG(seed, 0))
 		w := newWorld(t, seed, Options{Shards: 1 << (2 * (round % 3)), Databases: 3})
 		a := w.newActor(r, swarm(r), 1<<r.IntN(12))

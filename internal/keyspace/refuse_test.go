@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"tarn/internal/mem"
+	"tarn/test/chance"
 )
 
 // hoard takes the memory of heaps, to be handed out block by block. The shards are not locked.
@@ -61,7 +62,7 @@ func TestRefusedMemory(t *testing.T) {
 		rounds = 2
 	}
 	for round := range rounds {
-		seed := rand.Uint64()
+		seed := chance.Seed(t)
 		r := rand.New(rand.NewPCG(seed, 0))
 		w := newWorld(t, seed, Options{Shards: 1 << (round % 2), Databases: 2, Heap: mem.Options{Limit: 3 << 20}})
 		c := usual

@@ -14,6 +14,7 @@ import (
 	"unsafe"
 
 	"tarn/internal/invariant"
+	"tarn/test/chance"
 )
 
 func testHeap(t testing.TB, o Options) *Heap {
@@ -254,7 +255,7 @@ func TestAgainstModel(t *testing.T) {
 		rounds, steps = 20, 2000
 	}
 	for range rounds {
-		seed := rand.Uint64()
+		seed := chance.Seed(t)
 		r := rand.New(rand.NewPCG(seed, 0))
 		o := Options{}
 		if r.IntN(3) == 0 {

@@ -6,6 +6,8 @@ package mem
 import (
 	"math/rand/v2"
 	"testing"
+
+	"tarn/test/chance"
 )
 
 // plainPages is the model: a page is free, dirty, both or neither.
@@ -62,7 +64,7 @@ func newTestMap(pages uint32) *pageMap {
 
 func TestPageMapAgainstModel(t *testing.T) {
 	for round := range 30 {
-		seed := rand.Uint64()
+		seed := chance.Seed(t)
 		r := rand.New(rand.NewPCG(seed, 0))
 		pages := uint32(chunkPages) * (1 + r.Uint32N(1<<(round%8)))
 		m := newTestMap(pages)
@@ -151,7 +153,7 @@ func TestPageMapWhole(t *testing.T) {
 
 func TestFirstRun(t *testing.T) {
 	for range 20000 {
-		seed := rand.Uint64()
+		seed := chance.Seed(t)
 		r := rand.New(rand.NewPCG(seed, 0))
 		w := r.Uint64() | r.Uint64()
 		if r.IntN(2) == 0 {

@@ -21,6 +21,7 @@ import (
 	"tarn/internal/keyspace"
 	"tarn/internal/resp"
 	"tarn/internal/vfs"
+	"tarn/test/chance"
 )
 
 // ways are how an operation can fail.
@@ -65,7 +66,7 @@ func TestEveryOperationOfASaveFails(t *testing.T) {
 				continue // what it writes has always the same size
 			}
 			t.Run(fmt.Sprintf("%s/size=%d", kind.name, size), func(t *testing.T) {
-				seed := rand.Uint64()
+				seed := chance.Seed(t)
 				t.Logf("seed %d", seed)
 				f := &faultRun{rig: newRig(t, newDisk(t), nil), kind: kind.name, background: kind.background, save: kind.run}
 				f.large = size > syncBytes

@@ -19,6 +19,8 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
+
+	"tarn/test/chance"
 )
 
 // entry is a record with its key and value decoded.
@@ -226,7 +228,7 @@ func scanAll(t *testing.T, context string, source io.Reader, o Options, withLarg
 }
 
 func TestLoadByWorkers(t *testing.T) {
-	seed := rand.Uint64()
+	seed := chance.Seed(t)
 	entries := randomEntries(rand.New(rand.NewPCG(seed, 0)))
 	file := encodeFile(t, entries, DefaultVersion, true)
 	for _, workers := range []int{1, 2, 5} {
@@ -389,7 +391,7 @@ func moduleID(name string, version uint64) (id uint64) {
 // TestEveryCut reads one file through buffers of every small size, from a source that returns
 // random amounts, so that a buffer ends at every place of an entry.
 func TestEveryCut(t *testing.T) {
-	seed := rand.Uint64()
+	seed := chance.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	var entries []entry
 	for i := range 60 {

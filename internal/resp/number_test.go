@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"tarn/test/chance"
 )
 
 func TestParseInt(t *testing.T) {
@@ -74,7 +76,7 @@ func TestParseFloat(t *testing.T) {
 }
 
 func TestParseFloatAsStrconv(t *testing.T) {
-	seed := rand.Uint64()
+	seed := chance.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	for range 20000 {
 		want := math.Float64frombits(r.Uint64())
@@ -127,7 +129,7 @@ func TestAppendHumanDouble(t *testing.T) {
 
 // TestNumbersReadBack prints random numbers and reads them.
 func TestNumbersReadBack(t *testing.T) {
-	seed := rand.Uint64()
+	seed := chance.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	for range 20000 {
 		n := int64(r.Uint64()) >> r.IntN(64)

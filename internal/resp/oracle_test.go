@@ -21,6 +21,7 @@ import (
 	"strings"
 	"testing"
 
+	"tarn/test/chance"
 	"tarn/test/harness"
 )
 
@@ -206,7 +207,7 @@ func TestOracleProtocolUnauthenticated(t *testing.T) {
 // replies to the last byte.
 func TestOracleProtocolMutated(t *testing.T) {
 	o := startOracle(t)
-	seed := rand.Uint64()
+	seed := chance.Seed(t)
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	alphabet := []byte("*$\r\n\x00\"'\\x \t\v01239-+ab\xff")
@@ -327,7 +328,7 @@ func TestOracleInts(t *testing.T) {
 
 func TestOracleFloats(t *testing.T) {
 	o := startOracle(t)
-	seed := rand.Uint64()
+	seed := chance.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	texts := numberTexts
 	for range 3000 {
@@ -367,7 +368,7 @@ func asC(s string) string {
 
 func TestOracleLongDoubles(t *testing.T) {
 	o := startOracle(t)
-	seed := rand.Uint64()
+	seed := chance.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	type sum struct{ a, b string }
 	var sums []sum

@@ -11,6 +11,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"tarn/test/chance"
 )
 
 var testLimits = Limits{MaxBulk: 512 << 20, MaxInline: DefaultMaxInline, Authenticated: true}
@@ -194,7 +196,7 @@ func randomCuts(r *rand.Rand, size int) (cuts []int) {
 }
 
 func TestParserAgainstModel(t *testing.T) {
-	seed := rand.Uint64()
+	seed := chance.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	defer func() {
 		if t.Failed() {

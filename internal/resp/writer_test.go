@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"tarn/test/chance"
 )
 
 func TestWriter(t *testing.T) {
@@ -76,7 +78,7 @@ func TestWriterTruncate(t *testing.T) {
 // TestWriterDeferred nests aggregates of all lengths whose headers are written last, and compares
 // with the same written in order.
 func TestWriterDeferred(t *testing.T) {
-	seed := rand.Uint64()
+	seed := chance.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	for range 2000 {
 		proto := RESP2 + r.IntN(2)

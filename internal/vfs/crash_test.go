@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"testing"
+
+	"tarn/test/chance"
 )
 
 // put writes data to a file, and syncs the file and the name as told.
@@ -140,7 +142,7 @@ func TestCrashLeavesTheDiskAlone(t *testing.T) {
 // TestCrashAgainstModel appends numbered records, syncing now and then, and demands of every
 // crash that the synced ones are there, and that the same seed leaves the same disk.
 func TestCrashAgainstModel(t *testing.T) {
-	seed := rand.Uint64()
+	seed := chance.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	m := NewMem()
 	f, err := m.Create("log")

@@ -25,6 +25,7 @@ import (
 	"testing"
 	"time"
 
+	"tarn/test/chance"
 	"tarn/test/harness"
 )
 
@@ -40,7 +41,7 @@ func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 func newSeed(t *testing.T) uint64 {
 	seed := *seedFlag
 	if seed == 0 {
-		seed = rand.Uint64()
+		seed = chance.Seed(t)
 	}
 	t.Logf("seed %d: -seed=%d makes the same choices again", seed, seed)
 	return seed

@@ -27,6 +27,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
+	"tarn/test/chance"
 	"tarn/test/harness"
 )
 
@@ -49,7 +50,7 @@ func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 func TestLinear(t *testing.T) {
 	seed := *seedFlag
 	if seed == 0 {
-		seed = rand.Uint64()
+		seed = chance.Seed(t)
 	}
 	t.Logf("seed %d: -seed=%d sends the same again", seed, seed)
 	total := *timeFlag
@@ -72,7 +73,7 @@ func TestLinear(t *testing.T) {
 
 // TestOracle shows that the model is right: redis-server passes.
 func TestOracle(t *testing.T) {
-	seed := rand.Uint64()
+	seed := chance.Seed(t)
 	t.Logf("seed %d", seed)
 	look(t, harness.Oracle(t).Start(t, "rdb-key-save-delay 50"), seed, time.Second)
 }

@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"testing"
 
+	"tarn/test/chance"
 	"tarn/test/harness"
 )
 
@@ -453,7 +454,7 @@ func TestLargest(t *testing.T) {
 // changes settings. Each client counts in a key of its own; in the end each count is at least what was
 // acknowledged and at most what was sent.
 func TestChaos(t *testing.T) {
-	seed := rand.Uint64()
+	seed := chance.Seed(t)
 	rounds := 30
 	if testing.Short() {
 		rounds = 10

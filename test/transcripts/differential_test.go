@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"tarn/test/chance"
 	"tarn/test/harness"
 )
 
@@ -46,7 +47,7 @@ type side struct {
 func newRig(t *testing.T, right, judged *harness.Server) *rig {
 	seed := *seedFlag
 	if seed == 0 {
-		seed = rand.Uint64()
+		seed = chance.Seed(t)
 	}
 	g := &rig{t: t, seed: seed}
 	for i, server := range []*harness.Server{right, judged} {
