@@ -68,7 +68,10 @@ func (k *Key) CopyTo(to *Key) error { return k.copyTo(to, k.tx.clock) }
 func (k *Key) copyTo(to *Key, clock uint32) error {
 	l := k.e.layout()
 	p := parts{typ: k.e.typ(), encoding: k.e.encoding(), clock: clock, key: to.name, valueLen: l.valueLen, deadline: k.e.deadline(l)}
-	if k.e.encoding() == encBlock {
+	if k.e.encoding() == encBig {
+		return k.cloneTo(to, &p)
+	}
+	if k.e.hasBlock() {
 		block, length := k.e.descriptor(l)
 		return to.putBlock(&p, k.sh.heap.Bytes(block, length))
 	}
@@ -83,7 +86,10 @@ func (k *Key) copyTo(to *Key, clock uint32) error {
 // MoveTo is CopyTo, but for the clock, which stays k's, and then deletes k. A large value that
 // stays in its shard is not copied.
 func (k *Key) MoveTo(to *Key) error {
-	if k.e.encoding() != encBlock || k.sh != to.sh {
+	switch {
+	case k.sh == to.sh && k.e.encoding() == encBig:
+		return k.moveBig(to)
+	case k.sh != to.sh || !k.e.hasBlock():
 		if err := k.copyTo(to, k.e.clock()); err != nil {
 			return err
 		}
@@ -93,18 +99,23 @@ func (k *Key) MoveTo(to *Key) error {
 	k.beforeChange()
 	l := k.e.layout()
 	block, length := k.e.descriptor(l)
-	p := parts{typ: k.e.typ(), clock: k.e.clock(), key: to.name, deadline: k.e.deadline(l)}
+	p := parts{typ: k.e.typ(), encoding: k.e.encoding(), clock: k.e.clock(), key: to.name, deadline: k.e.deadline(l)}
 	if err := to.adoptBlock(&p, block, length); err != nil {
 		return err
 	}
-	if l.deadline != 0 {
+	k.forget()
+	return nil
+}
+
+// forget removes the key, whose value has another owner by now.
+func (k *Key) forget() {
+	if l := k.e.layout(); l.deadline != 0 {
 		k.d.deadlines.Delete(k.e.deadline(l), k.ref)
 	}
 	k.d.table.Remove(k.place())
 	k.sh.moves++
 	k.sh.heap.Free(k.ref, mem.Keys)
 	k.ref, k.e = 0, entry{}
-	return nil
 }
 
 // lazyfree holds the databases that have been flushed and still occupy memory.
@@ -153,7 +164,7 @@ func (tx *Tx) FreeLazily() (more bool) {
 		lazy.remove(p.d)
 		return true
 	}
-	return false
+	return tx.freeBigs()
 }
 
 func (l *lazyfree) remove(d *database) {
@@ -175,6 +186,9 @@ func (tx *Tx) LazyPending() int64 {
 	var n int64
 	for _, p := range tx.ks.lazy.dropped {
 		n += int64(p.d.table.Len())
+	}
+	for i := range tx.ks.shards {
+		n += int64(tx.ks.shards[i].bigs.doomed.Load())
 	}
 	return n
 }

@@ -6,7 +6,8 @@
 //	       5   key length, value length: varints
 //	           deadline, 8 bytes: Unix time in ms, when flag bit 0 is set
 //	           key
-//	           value: bytes, or an integer of 4 or 8 bytes, or a descriptor of a block of its own
+//	           value: bytes, or an integer of 4 or 8 bytes, or a descriptor of a block of its own,
+//	           or the handle of a value of many blocks (big.go)
 //
 // Seven bytes over a small key and value. An entry never knows its block's size: it is the size
 // class of its length, which every rewrite in place keeps (fits). All numbers are little-endian.
@@ -39,12 +40,15 @@ var typeNames = [...]string{"string", "list", "set", "zset", "hash", "module", "
 // String returns the name that TYPE replies with.
 func (t Type) String() string { return typeNames[t] }
 
-// Encodings of a string's value.
+// Encodings of a value. A collection is of the Shape in brackets.
 const (
-	encBytes = iota // in the entry; "embstr" up to 44 bytes, else "raw"
-	encRaw          // in the entry; "raw" at any length, since it was changed in place
-	encInt          // 4 or 8 bytes, signed
-	encBlock        // descriptor: block's Ref (4), length (8)
+	encBytes    = iota // in the entry; a string is "embstr" up to 44 bytes, else "raw" [Pack]
+	encRaw             // a string in the entry; "raw" at any length, since it was changed in place
+	encInt             // a string: 4 or 8 bytes, signed
+	encBlock           // descriptor: block's Ref (4), length (8) [Pack]
+	encAlt             // in the entry [Alt]
+	encAltBlock        // descriptor [Alt]
+	encBig             // handle (4) [InBig]
 )
 
 const (
@@ -56,6 +60,7 @@ const (
 	lensAt  = 5
 
 	descriptorSize = 12
+	handleSize     = 4
 	embstrMax      = 44 // bytes: Redis's limit for reporting "embstr"
 
 	// maxEmbedded is the largest entry that holds a value above embstrMax itself, in bytes. Above, it
@@ -80,6 +85,9 @@ func (e entry) typ() Type                 { return Type(e.kind() & 15) }
 func (e entry) encoding() byte            { return e.kind() >> 4 }
 func (e entry) hasDeadline() bool         { return *e.flags()&flagDeadline != 0 }
 func (e entry) epoch() byte               { return *e.flags() >> epochShift }
+
+// hasBlock tells whether the value has one block of its own.
+func (e entry) hasBlock() bool { return e.encoding() == encBlock || e.encoding() == encAltBlock }
 
 func (e entry) setEpoch(epoch byte) {
 	*e.flags() = *e.flags()&(1<<epochShift-1) | epoch<<epochShift
@@ -205,6 +213,15 @@ func (e entry) putDescriptor(l layout, block mem.Ref, length int) {
 	binary.LittleEndian.PutUint64(d[4:], uint64(length))
 }
 
+// handle is that of a value of many blocks.
+func (e entry) handle(l layout) uint32 {
+	return binary.LittleEndian.Uint32(e.bytes(l.value, handleSize))
+}
+
+func (e entry) putHandle(l layout, handle uint32) {
+	binary.LittleEndian.PutUint32(e.bytes(l.value, handleSize), handle)
+}
+
 // parts is what an entry is made from. The value is filled in by the caller.
 type parts struct {
 	typ      Type
@@ -254,6 +271,7 @@ type keyer struct {
 	base unsafe.Pointer
 	heap *mem.Heap
 	hash *hasher
+	bigs *bigs
 }
 
 func (k keyer) entry(r mem.Ref) entry { return entry{unsafe.Add(k.base, uintptr(r)*8)} }
@@ -276,9 +294,12 @@ func (k keyer) Weigh(r mem.Ref) uint64 {
 	e := k.entry(r)
 	l := e.layout()
 	n := uint64(mem.ClassSize(l.size()))
-	if e.encoding() == encBlock {
+	switch {
+	case e.hasBlock():
 		block, _ := e.descriptor(l)
 		n += uint64(k.heap.Size(block))
+	case e.encoding() == encBig:
+		n += k.bigs.at(e.handle(l)).weighed
 	}
 	return n
 }

@@ -49,7 +49,7 @@ func (k *Key) SetDeadline(ms int64) error {
 		return err
 	}
 	copy(s.e.valueRaw(s.l), old.valueRaw(l))
-	s.block = 0 // the descriptor has been copied: the block stays
+	s.block, s.big = 0, 0 // the descriptor or handle has been copied: the value stays
 	return k.commit(&s)
 }
 

@@ -59,6 +59,9 @@ func (k *Key) CheckType(t Type) error {
 
 // Encoding returns the name that OBJECT ENCODING replies with; the key must exist.
 func (k *Key) Encoding() string {
+	if k.e.typ() != String {
+		return k.collectionEncoding()
+	}
 	switch enc := k.e.encoding(); {
 	case enc == encInt:
 		return "int"
@@ -71,6 +74,7 @@ func (k *Key) Encoding() string {
 
 // Bytes returns what the key costs: its blocks, and its share of the index.
 func (k *Key) Bytes() uint64 {
+	k.reweigh()
 	n := k.sh.keyer.Weigh(k.ref) + k.d.table.Bytes()/uint64(k.d.table.Len())
 	if k.e.hasDeadline() {
 		n += deadlineBytes
@@ -109,6 +113,7 @@ func (k *Key) Changed(event string) { k.ChangedBy(event, 1) }
 
 // ChangedBy is Changed for a command that counts as n changes.
 func (k *Key) ChangedBy(event string, n int64) {
+	k.reweigh()
 	k.tx.Dirty.Add(n)
 	k.sh.touchWatchers(k.db, k.name)
 }
@@ -137,6 +142,7 @@ type staged struct {
 	l       layout
 	inPlace bool
 	block   mem.Ref // the old entry's value block, freed by commit unless cleared
+	big     uint32  // the old entry's value of many blocks, likewise
 	weight  uint64  // of the old entry, when inPlace and it has a deadline
 }
 
@@ -151,8 +157,11 @@ func (k *Key) stage(p *parts) (staged, error) {
 	if k.ref != 0 {
 		k.beforeChange()
 		old := k.e.layout()
-		if k.e.encoding() == encBlock {
+		switch {
+		case k.e.hasBlock():
 			s.block, _ = k.e.descriptor(old)
+		case k.e.encoding() == encBig:
+			s.big = k.e.handle(old)
 		}
 		if fits(p.size(), old.size()) && k.e.deadline(old) == p.deadline {
 			if old.deadline != 0 {
@@ -178,7 +187,7 @@ func (k *Key) commit(s *staged) error {
 		if s.l.deadline != 0 {
 			k.d.deadlines.Reweigh(s.e.deadline(s.l), s.ref, int64(k.sh.keyer.Weigh(s.ref)-s.weight))
 		}
-		k.freeOldBlock(s)
+		k.freeOldValue(s)
 		return nil
 	}
 	d := k.database()
@@ -204,16 +213,19 @@ func (k *Key) commit(s *staged) error {
 			d.deadlines.Delete(before, k.ref)
 		}
 		d.table.Replace(k.place(), s.ref)
-		k.freeOldBlock(s)
+		k.freeOldValue(s)
 		k.sh.heap.Free(k.ref, mem.Keys)
 	}
 	k.ref, k.e = s.ref, s.e
 	return nil
 }
 
-func (k *Key) freeOldBlock(s *staged) {
+func (k *Key) freeOldValue(s *staged) {
 	if s.block != 0 {
 		k.sh.freeBlock(s.block)
+	}
+	if s.big != 0 {
+		k.sh.bigs.drop(s.big)
 	}
 }
 

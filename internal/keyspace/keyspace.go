@@ -58,6 +58,8 @@ type Keyspace struct {
 	frozen atomic.Bool // keys past their deadline stay, and are seen
 	paused atomic.Bool // keys past their deadline stay, unseen
 
+	limits atomic.Pointer[Limits]
+
 	txMu sync.Mutex
 	txs  []*Tx // guarded by txMu; for their counters
 
@@ -67,13 +69,15 @@ type Keyspace struct {
 
 // shard is one part of the keyspace. mu guards every field.
 type shard struct {
-	mu    sync.Mutex
-	heap  *mem.Heap
-	keyer keyer
-	dbs   []atomic.Pointer[database] // nil where nothing was ever stored; written under mu
-	watch []map[string][]Watcher
-	snap  *shardSnapshot // nil: no entry of this shard awaits the save
-	moves uint64         // insertions and removals so far: each makes the slots found before void
+	mu     sync.Mutex
+	number int
+	heap   *mem.Heap
+	bigs   bigs
+	keyer  keyer
+	dbs    []atomic.Pointer[database] // nil where nothing was ever stored; written under mu
+	watch  []map[string][]Watcher
+	snap   *shardSnapshot // nil: no entry of this shard awaits the save
+	moves  uint64         // insertions and removals so far: each makes the slots found before void
 
 	soonest atomic.Int64 // lower bound of the deadlines held; read without mu
 	untidy  atomic.Bool  // a table may have merges to make up for
@@ -106,6 +110,7 @@ func New(o Options) (*Keyspace, error) {
 		databases: o.Databases,
 		hash:      hasher{maphash.MakeSeed()},
 	}
+	ks.limits.Store(&DefaultLimits)
 	for i := range ks.shards {
 		sh := &ks.shards[i]
 		heap, err := mem.NewHeap(sh.heapOptions(o))
@@ -113,7 +118,8 @@ func New(o Options) (*Keyspace, error) {
 			return nil, fmt.Errorf("keyspace: shard %d: %w", i, err)
 		}
 		sh.heap = heap
-		sh.keyer = keyer{base: heap.Base(), heap: heap, hash: &ks.hash}
+		sh.number = i
+		sh.keyer = keyer{base: heap.Base(), heap: heap, hash: &ks.hash, bigs: &sh.bigs}
 		sh.dbs = make([]atomic.Pointer[database], o.Databases)
 		sh.watch = make([]map[string][]Watcher, o.Databases)
 		sh.soonest.Store(never)

@@ -41,7 +41,7 @@ const (
 	sliceBytes   = 64 << 10 // copied under one hold, beyond which the slice ends
 	handBytes    = 64 << 10 // size of a writers' buffer
 	maxCopied    = 64 << 10 // values longer than this are pinned, not copied
-	recordHead   = 8        // length of the entry, number of the database
+	recordHead   = 12       // length of the entry, numbers of the database and the shard
 	maxRegion    = 1 << 62  // bytes that writers' buffers are asked for, at most
 	maxUrgent    = 64       // large values that commands wait for and Run is told of
 
@@ -55,10 +55,12 @@ type Record struct {
 	DB       int
 	Type     Type
 	Key      []byte
-	Value    []byte // of a string that is not an integer
+	Shape    Shape  // of a collection
+	Value    []byte // of a string that is not an integer, and of a collection that is no Big
 	Int      int64
 	IsInt    bool
-	Deadline int64 // Unix ms, or NoDeadline
+	Big      *BigReader // of a collection of that Shape
+	Deadline int64      // Unix ms, or NoDeadline
 	Clock    uint32
 }
 
@@ -68,6 +70,7 @@ type Snapshot struct {
 	region *mem.Region
 	resume func() // tells the executors that parked commands may go on
 	limit  int64  // budget of the writers' copies, bytes
+	hold   func(bytes int64)
 	pace   func(time.Duration) time.Duration
 
 	keys      int64        // at the cut
@@ -139,6 +142,7 @@ func (tx *Tx) Begin(o SnapshotOptions) (*Snapshot, error) {
 		ks: ks, region: region, unused: region.Bytes()[:buffers*handBytes], resume: o.Resume, limit: o.Limit, pace: o.Pace,
 		work: make(chan struct{}, 1), sizes: make([]Contents, ks.databases),
 	}
+	s.hold = s.account
 	if s.resume == nil {
 		s.resume = func() {}
 	}
@@ -265,7 +269,7 @@ func (tx *Tx) Ready(db int, name []byte, hash uint64) bool {
 	switch {
 	case sh.mustWait(e):
 		s.hurry(place{sh, d, string(name)})
-	case sh.saved(d, e) || !s.full():
+	case sh.saved(d, e) && !sh.beingSaved(e) || !s.full():
 		return true
 	}
 	tx.Waits.Add(1)
@@ -280,7 +284,7 @@ func (sh *shard) saved(d *database, e entry) bool {
 // mustWait tells whether an entry's value is too large to be copied for the save that needs it, or
 // is being read.
 func (sh *shard) mustWait(e entry) bool {
-	if sh.snap == nil || sh.snap.quiet || e.encoding() != encBlock {
+	if sh.snap == nil || sh.snap.quiet || !e.hasBlock() {
 		return false
 	}
 	block, length := e.descriptor(e.layout())
@@ -351,9 +355,13 @@ func (sh *shard) handOver(d *database, e entry) {
 	s.hold(int64(need))
 }
 
-// hold adds to the bytes held.
-func (s *Snapshot) hold(bytes int64) {
+// account adds to the bytes held, or takes from them.
+func (s *Snapshot) account(bytes int64) {
 	held := s.held.Add(bytes)
+	if bytes < 0 {
+		s.relieve()
+		return
+	}
 	for peak := s.peak.Load(); held > peak && !s.peak.CompareAndSwap(peak, held); peak = s.peak.Load() {
 	}
 }
@@ -413,6 +421,11 @@ func (s *Snapshot) release(h handed) {
 		s.free = append(s.free, h.b[:0])
 		s.mu.Unlock()
 	}
+	s.relieve()
+}
+
+// relieve lets commands go on that wait for the bytes held to fall.
+func (s *Snapshot) relieve() {
 	if s.waiting.Load() && s.held.Load() <= s.limit/2 && s.waiting.Swap(false) {
 		s.resume()
 	}
@@ -421,22 +434,26 @@ func (s *Snapshot) release(h handed) {
 func recordSize(sh *shard, e entry) int {
 	l := e.layout()
 	n := recordHead + l.size()
-	if e.encoding() == encBlock {
+	if e.hasBlock() {
 		_, length := e.descriptor(l)
 		n += length
 	}
 	return n
 }
 
-// appendRecord copies an entry, and after it the block of its value if it has one.
+// appendRecord copies an entry, and after it the block of its value if it has one. A value of many
+// blocks is cut instead: it keeps what it holds now readable until the record is written out.
 func appendRecord(dst []byte, sh *shard, db int, e entry) []byte {
 	l := e.layout()
 	size := l.size()
-	dst = appendUint32(appendUint32(dst, uint32(size)), uint32(db))
+	dst = appendUint32(appendUint32(appendUint32(dst, uint32(size)), uint32(db)), uint32(sh.number))
 	dst = append(dst, e.bytes(0, size)...)
-	if e.encoding() == encBlock {
+	switch {
+	case e.hasBlock():
 		block, length := e.descriptor(l)
 		dst = append(dst, sh.heap.Bytes(block, length)...)
+	case e.encoding() == encBig:
+		sh.bigs.cut(e.handle(l), sh.snap.s.hold)
 	}
 	return dst
 }

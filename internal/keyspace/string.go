@@ -120,7 +120,10 @@ func (k *Key) putBlock(p *parts, v []byte) error {
 
 // adoptBlock makes the key hold a block of its shard's heap, of which it becomes the owner.
 func (k *Key) adoptBlock(p *parts, block mem.Ref, length int) error {
-	p.encoding, p.valueLen = encBlock, descriptorSize
+	if p.encoding != encAltBlock {
+		p.encoding = encBlock
+	}
+	p.valueLen = descriptorSize
 	s, err := k.stage(p)
 	if err != nil {
 		return err

@@ -272,9 +272,12 @@ func (k *Key) find() {
 
 // free gives an entry and its value back. The running save has what it needs of it.
 func (sh *shard) free(e entry, ref mem.Ref, l layout) {
-	if e.encoding() == encBlock {
+	switch {
+	case e.hasBlock():
 		block, _ := e.descriptor(l)
 		sh.freeBlock(block)
+	case e.encoding() == encBig:
+		sh.bigs.drop(e.handle(l))
 	}
 	sh.heap.Free(ref, mem.Keys)
 }

@@ -43,6 +43,9 @@ type shardCheck struct {
 	index, trees uint64    // bytes that tables and deadline trees say they hold
 	tables       uint64    // tables that hold any
 	owned        []mem.Ref // entries and value blocks
+	bigs         uint64    // bytes that values of many blocks say they hold
+	handles      []uint32  // of those that keys hold
+	kept         bool      // some of them keep blocks aside for a save, or are being freed
 	soonest      int64
 }
 
@@ -67,6 +70,9 @@ func (ks *Keyspace) verifyShard(i int) error {
 	if st := c.sh.snap; st != nil && st.orphaned {
 		c.own(&c.values, st.pinned)
 	}
+	if err := c.registered(); err != nil {
+		return err
+	}
 	slices.Sort(c.owned)
 	for i := 1; i < len(c.owned); i++ {
 		if c.owned[i] == c.owned[i-1] {
@@ -86,6 +92,9 @@ func (ks *Keyspace) verifyShard(i int) error {
 // sums compares what was found with the heap's account.
 func (c *shardCheck) sums() error {
 	heap := c.sh.heap
+	if c.bigs > 0 || c.kept {
+		return c.total()
+	}
 	for p, want := range map[mem.Purpose]mem.Tally{mem.Keys: c.keys, mem.Values: c.values} {
 		if have := heap.UsedFor(p); have != want {
 			return fmt.Errorf("%s: found %d blocks of %d bytes, the heap has %d of %d", p, want.Blocks, want.Bytes, have.Blocks, have.Bytes)
@@ -99,6 +108,52 @@ func (c *shardCheck) sums() error {
 	directories := c.tables*16 + c.index/256
 	if have := heap.UsedFor(mem.Index).Bytes; have > c.index || have+directories < c.index {
 		return fmt.Errorf("tables hold %d bytes with their directories, the heap has %d", c.index, have)
+	}
+	return nil
+}
+
+// total is sums where there are values of many blocks, which tell of all their blocks at once.
+func (c *shardCheck) total() error {
+	if c.kept {
+		return nil
+	}
+	heap := c.sh.heap
+	var have uint64
+	for _, p := range []mem.Purpose{mem.Keys, mem.Values, mem.Index, mem.Deadlines} {
+		have += heap.UsedFor(p).Bytes
+	}
+	want := c.keys.Bytes + c.values.Bytes + c.index + c.trees + c.bigs
+	directories := (c.tables+uint64(len(c.handles)))*16 + (c.index+c.bigs)/256
+	if have > want || have+directories < want {
+		return fmt.Errorf("keys, values and their indexes hold %d bytes, the heap has %d", want, have)
+	}
+	return nil
+}
+
+// registered checks that each value of many blocks has one owner: a key, or the doomed.
+func (c *shardCheck) registered() error {
+	slices.Sort(c.handles)
+	for i := 1; i < len(c.handles); i++ {
+		if c.handles[i] == c.handles[i-1] {
+			return fmt.Errorf("value %d has two owners", c.handles[i])
+		}
+	}
+	doomed := 0
+	for handle, st := range c.sh.bigs.states {
+		if st == nil {
+			continue
+		}
+		_, owned := slices.BinarySearch(c.handles, uint32(handle))
+		if owned == st.doomed {
+			return fmt.Errorf("value %d is owned: %t, and doomed: %t", handle, owned, st.doomed)
+		}
+		if st.doomed {
+			doomed++
+		}
+		c.kept = c.kept || st.doomed || st.cut
+	}
+	if n := int(c.sh.bigs.doomed.Load()); n != doomed {
+		return fmt.Errorf("%d values are doomed, said to be %d", doomed, n)
 	}
 	return nil
 }
@@ -234,18 +289,23 @@ func (c *shardCheck) entry(d *database, ref mem.Ref) error {
 
 // value checks the value of an entry, and takes the block it may have into the sums.
 func (c *shardCheck) value(e entry, l layout) error {
-	if e.typ() != String {
+	if e.typ() > Stream || e.typ() == Module {
 		return fmt.Errorf("type %d", e.typ())
 	}
+	if str := e.encoding() == encRaw || e.encoding() == encInt; str && e.typ() != String || e.encoding() >= encAlt && e.typ() == String {
+		return fmt.Errorf("a %s of encoding %d", e.typ(), e.encoding())
+	}
 	switch e.encoding() {
-	case encBytes, encRaw:
+	case encBytes, encRaw, encAlt:
 		return nil
+	case encBig:
+		return c.big(e.handle(l))
 	case encInt:
 		if l.valueLen != 4 && l.valueLen != 8 {
 			return fmt.Errorf("an integer of %d bytes", l.valueLen)
 		}
 		return nil
-	case encBlock:
+	case encBlock, encAltBlock:
 	default:
 		return fmt.Errorf("encoding %d", e.encoding())
 	}
@@ -262,4 +322,15 @@ func (c *shardCheck) value(e entry, l layout) error {
 	}
 	c.own(&c.values, block)
 	return nil
+}
+
+// big checks a value of many blocks, and takes its bytes into the sums.
+func (c *shardCheck) big(handle uint32) error {
+	if handle == 0 || int(handle) >= len(c.sh.bigs.states) || c.sh.bigs.at(handle) == nil {
+		return fmt.Errorf("a value that is not there: %d", handle)
+	}
+	b := c.sh.bigs.at(handle).big
+	c.handles = append(c.handles, handle)
+	c.bigs += b.Bytes()
+	return b.Verify()
 }

@@ -24,19 +24,23 @@ type walker struct {
 	out   func(*Record) error
 	err   error  // of out; from then on nothing more is written
 	stage []byte // copies of the slice under way
+	items []byte // of the Big under way
 	whole bool   // every entry has been reached
 	rec   Record
+
+	elapsed func() time.Duration
+	resumed time.Duration // when the walker last began to work
 }
 
 // Run hands every key as of the cut to out, once each, in no particular order, and ends the
 // snapshot. elapsed is a monotonic clock. Errors: the first of out, or ErrCancelled; the snapshot is
 // ended all the same.
 func (s *Snapshot) Run(out func(*Record) error, elapsed func() time.Duration) error {
-	w := &walker{s: s, out: out, stage: make([]byte, 0, 2*sliceBytes)}
-	w.walk(elapsed, w.stopped)
+	w := &walker{s: s, out: out, stage: make([]byte, 0, 2*sliceBytes), elapsed: elapsed}
+	w.walk(w.stopped)
 	s.leaveAll(w)
 	if !w.whole && s.ks.unended.Load() >= finishFrom {
-		w.walk(elapsed, func() bool { return false })
+		w.walk(func() bool { return false })
 	}
 	s.end(w)
 	if w.err == nil && s.cancelled.Load() {
@@ -65,15 +69,16 @@ func (s *Snapshot) Held() (now, peak, total int64) {
 func (w *walker) stopped() bool { return w.err != nil || w.s.cancelled.Load() }
 
 // walk goes through what is left of all shards, slice by slice, until stopped says so.
-func (w *walker) walk(elapsed func() time.Duration, stopped func() bool) {
+func (w *walker) walk(stopped func() bool) {
 	for i := range w.s.ks.shards {
 		for more := true; more; {
 			if stopped() {
 				return
 			}
-			began := elapsed()
+			began := w.elapsed()
+			w.resumed = began
 			more = w.slice(&w.s.ks.shards[i])
-			worked := elapsed() - began
+			worked := w.elapsed() - max(began, w.resumed)
 			w.serve()
 			if w.s.pace != nil {
 				w.rest(w.s.pace(worked))
@@ -152,7 +157,7 @@ func (w *walker) pinned(sh *shard, db int, e entry) {
 	block, length := e.descriptor(l)
 	e.setEpoch(w.s.ks.epoch)
 	rec := Record{DB: db, Type: e.typ(), Key: append([]byte(nil), e.keyBytes(l)...),
-		Value: sh.heap.Bytes(block, length), Deadline: e.deadline(l), Clock: e.clock()}
+		Shape: e.shape(), Value: sh.heap.Bytes(block, length), Deadline: e.deadline(l), Clock: e.clock()}
 	st.pinned = block
 	sh.mu.Unlock()
 	w.emit(&rec)
@@ -237,19 +242,37 @@ func (w *walker) rest(d time.Duration) {
 	}
 }
 
+// pause rests in the middle of a value, when nothing else can be handed out. What a command waits
+// for ends it, and Cancel.
+func (w *walker) pause(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for !w.stopped() && !w.s.waiting.Load() {
+		select {
+		case <-w.s.work:
+		case <-timer.C:
+			return
+		}
+	}
+}
+
 // records hands out the records in b.
 func (w *walker) records(b []byte) {
 	for len(b) > 0 {
 		size := int(binary.LittleEndian.Uint32(b))
 		e := entry{unsafe.Pointer(&b[recordHead])}
 		l := e.layout()
-		w.rec = Record{DB: int(binary.LittleEndian.Uint32(b[4:])), Type: e.typ(), Key: e.keyBytes(l),
+		w.rec = Record{DB: int(binary.LittleEndian.Uint32(b[4:])), Type: e.typ(), Key: e.keyBytes(l), Shape: e.shape(),
 			Deadline: e.deadline(l), Clock: e.clock()}
+		sh := &w.s.ks.shards[binary.LittleEndian.Uint32(b[8:])]
 		b = b[recordHead+size:]
 		switch e.encoding() {
 		case encInt:
 			w.rec.IsInt, w.rec.Int = true, e.integer(l)
-		case encBlock:
+		case encBig:
+			w.big(sh, e.handle(l))
+			continue
+		case encBlock, encAltBlock:
 			_, length := e.descriptor(l)
 			w.rec.Value = b[:length]
 			b = b[length:]
