@@ -326,7 +326,6 @@ func TestIneffective(t *testing.T) {
 	want := []Notice{
 		{"server-cpulist", "this version does not have CPU pinning"},
 		{"activerehashing", "tables grow one bucket at a time and never hold two copies"},
-		{"hash-max-listpack-entries", "this version does not have hashes"},
 		{"busy-reply-threshold", "this version does not have scripts"},
 	}
 	if got := s.Ineffective(); !slices.Equal(got, want) {

@@ -32,7 +32,7 @@ type Limits struct {
 
 // DefaultLimits are those of a server without a configuration.
 var DefaultLimits = Limits{
-	HashPackEntries: 128, HashPackValue: 64, SetPackEntries: 128, SetPackValue: 64, SetIntsetEntries: 512,
+	HashPackEntries: 512, HashPackValue: 64, SetPackEntries: 128, SetPackValue: 64, SetIntsetEntries: 512,
 	ZSetPackEntries: 128, ZSetPackValue: 64, ListPackSize: -2, StreamNodeBytes: 4096, StreamNodeEntries: 100,
 	HLLSparseBytes: 3000,
 }

@@ -135,6 +135,16 @@ func (s *Server) follow() error {
 	}
 	s.store.Watch(apply, "loglevel", "logfile", "slowlog-max-len", "latency-monitor-threshold", "latency-tracking",
 		"latency-tracking-info-percentiles", "maxmemory-policy", "lfu-log-factor", "lfu-decay-time")
+	limits := func(_, c *config.Config) error {
+		s.keyspace.SetLimits(limitsOf(c))
+		return nil
+	}
+	s.store.Watch(limits, "hash-max-listpack-entries", "hash-max-listpack-value", "set-max-listpack-entries", "set-max-listpack-value",
+		"set-max-intset-entries", "zset-max-listpack-entries", "zset-max-listpack-value", "list-max-listpack-size", "list-compress-depth",
+		"stream-node-max-bytes", "stream-node-max-entries", "hll-sparse-max-bytes")
+	if err := limits(nil, s.cfg()); err != nil {
+		return err
+	}
 	s.store.Watch(s.rebind, "port", "bind")
 	s.store.Watch(s.changeDir, "dir")
 	s.store.Watch(s.changeMaxClients, "maxclients")
@@ -234,5 +244,16 @@ func (s *Server) listen(c *config.Config) ([]*listener, error) {
 func closeAll(list []*listener) {
 	for _, l := range list {
 		l.close()
+	}
+}
+
+// limitsOf are the limits of collections that a configuration sets.
+func limitsOf(c *config.Config) *keyspace.Limits {
+	return &keyspace.Limits{
+		HashPackEntries: int(c.HashMaxListpackEntries), HashPackValue: int(c.HashMaxListpackValue),
+		SetPackEntries: int(c.SetMaxListpackEntries), SetPackValue: int(c.SetMaxListpackValue), SetIntsetEntries: int(c.SetMaxIntsetEntries),
+		ZSetPackEntries: int(c.ZSetMaxListpackEntries), ZSetPackValue: int(c.ZSetMaxListpackValue),
+		ListPackSize: int(c.ListMaxListpackSize), ListCompressDepth: int(c.ListCompressDepth),
+		StreamNodeBytes: c.StreamNodeMaxBytes, StreamNodeEntries: c.StreamNodeMaxEntries, HLLSparseBytes: int(c.HLLSparseMaxBytes),
 	}
 }
