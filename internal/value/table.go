@@ -30,7 +30,7 @@ import (
 type table struct {
 	elements
 	index *hashtable.Table[elements]
-	bytes uint64 // of all element blocks, those set aside too
+	bytes uint64 // of the blocks of the elements in the table, and of those made for it
 	epoch byte   // of the last cut; new elements carry it
 	loose byte   // cuts in a row whose save did not pass every element
 	save  *save  // nil: no save under way
@@ -53,7 +53,7 @@ func newTable(h *mem.Heap, values bool) *table {
 // Len returns the number of elements.
 func (t *table) Len() int { return t.index.Len() }
 
-// Bytes returns the size of all blocks: elements, those set aside for a save, and the index.
+// Bytes returns the size of all blocks, of elements and of the index; not of what is set aside.
 func (t *table) Bytes() uint64 { return t.bytes + t.index.Bytes() }
 
 // find looks a name up.
@@ -77,7 +77,7 @@ func (t *table) isMutable(r mem.Ref) bool {
 // refused.
 func (t *table) make(e element) mem.Ref {
 	l := t.layoutOf(&e)
-	r := t.heap.Alloc(l.size(), mem.Nodes)
+	r := t.heap.Alloc(l.size(), mem.Values)
 	if r != 0 {
 		t.bytes += uint64(t.heap.Size(r))
 		t.write(r, &e, l, t.epoch)
@@ -88,7 +88,7 @@ func (t *table) make(e element) mem.Ref {
 // drop frees a block of make's that has not been put into the table.
 func (t *table) drop(r mem.Ref) {
 	t.bytes -= uint64(t.heap.Size(r))
-	t.heap.Free(r, mem.Nodes)
+	t.heap.Free(r, mem.Values)
 }
 
 // insert adds block r, whose name is absent, at its place. It reports false, with nothing changed,
@@ -226,11 +226,9 @@ func (t *table) Verify() error {
 		}
 	}
 	if t.save != nil {
-		aside, err := t.verifySave()
-		if err != nil {
+		if err := t.verifySave(); err != nil {
 			return err
 		}
-		found += aside
 	}
 	if found != t.bytes {
 		return fmt.Errorf("value: elements of %d bytes, counted %d", found, t.bytes)

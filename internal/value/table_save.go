@@ -13,6 +13,7 @@
 package value
 
 import (
+	"errors"
 	"fmt"
 
 	"tarn/internal/hashtable"
@@ -67,8 +68,9 @@ func (t *table) retire(r mem.Ref) {
 		last++
 	}
 	s.aside[last] = append(s.aside[last], r)
-	size := t.heap.Size(r)
-	s.held += uint64(size)
+	size := uint64(t.heap.Size(r))
+	t.bytes -= size
+	s.held += size
 	s.hold(int64(size))
 }
 
@@ -87,9 +89,9 @@ func (s *save) takeAside() mem.Ref {
 }
 
 func (t *table) dropAside(r mem.Ref) {
-	size := t.heap.Size(r)
-	t.drop(r)
-	t.save.held -= uint64(size)
+	size := uint64(t.heap.Size(r))
+	t.heap.Free(r, mem.Values)
+	t.save.held -= size
 	t.save.hold(-int64(size))
 }
 
@@ -157,21 +159,22 @@ func (t *table) endSave() {
 	}
 }
 
-// verifySave checks what is set aside and returns its bytes.
-func (t *table) verifySave() (bytes uint64, err error) {
+// verifySave checks what is set aside.
+func (t *table) verifySave() error {
+	held := uint64(0)
 	for _, part := range t.save.aside {
 		if len(part) == 0 {
-			return 0, fmt.Errorf("value: an empty part of what is set aside")
+			return errors.New("value: an empty part of what is set aside")
 		}
 		for _, r := range part {
 			if t.epochOf(r) == t.epoch {
-				return 0, fmt.Errorf("value: element %d, %q, is set aside and saved", r, t.name(r))
+				return fmt.Errorf("value: element %d, %q, is set aside and saved", r, t.name(r))
 			}
-			bytes += uint64(t.heap.Size(r))
+			held += uint64(t.heap.Size(r))
 		}
 	}
-	if bytes != t.save.held {
-		return 0, fmt.Errorf("value: %d bytes are set aside, counted %d", bytes, t.save.held)
+	if held != t.save.held {
+		return fmt.Errorf("value: %d bytes are set aside, counted %d", held, t.save.held)
 	}
-	return bytes, nil
+	return nil
 }
