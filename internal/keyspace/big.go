@@ -45,6 +45,7 @@ type Big interface {
 type bigState struct {
 	big     Big
 	weighed uint64 // bytes that the deadline tree was told of
+	due     int64  // of a hash, the soonest field deadline that the tree was told of
 	cut     bool   // a record of the running save will be made from it
 	doomed  bool   // no key holds it any more
 }
@@ -61,7 +62,7 @@ func (b *bigs) at(handle uint32) *bigState { return b.states[handle] }
 
 // add takes a Big in and returns its handle.
 func (b *bigs) add(big Big) uint32 {
-	st := &bigState{big: big, weighed: big.Bytes()}
+	st := &bigState{big: big, weighed: big.Bytes(), due: NoDeadline}
 	if last := len(b.free) - 1; last >= 0 {
 		handle := b.free[last]
 		b.free = b.free[:last]
@@ -200,6 +201,9 @@ func (k *Key) cloneTo(to *Key, p *parts) error {
 		for !b.Free(bigFreeSlice) {
 		}
 		return err
+	}
+	if due := k.FieldsDue(); due != NoDeadline {
+		to.SetFieldsDue(due)
 	}
 	return nil
 }

@@ -109,9 +109,11 @@ func (k *Key) MoveTo(to *Key) error {
 
 // forget removes the key, whose value has another owner by now.
 func (k *Key) forget() {
-	if l := k.e.layout(); l.deadline != 0 {
+	l := k.e.layout()
+	if l.deadline != 0 {
 		k.d.deadlines.Delete(k.e.deadline(l), k.ref)
 	}
+	k.d.forgetFields(k.sh.due(k.e, l), k.ref)
 	k.d.table.Remove(k.place())
 	k.sh.moves++
 	k.sh.heap.Free(k.ref, mem.Keys)
@@ -195,7 +197,7 @@ func (tx *Tx) LazyPending() int64 {
 
 // drain frees up to n entries of a database nobody can reach any more; mu is held.
 func (sh *shard) drain(d *database, n int) (done bool) {
-	if d.deadlines.Len() > 0 && !d.deadlines.Drain(n) {
+	if d.deadlines.Len() > 0 && !d.deadlines.Drain(n) || d.fields != nil && d.fields.Len() > 0 && !d.fields.Drain(n) {
 		return false
 	}
 	return d.table.Drain(n, func(r mem.Ref) {

@@ -129,6 +129,14 @@ func (tx *Tx) sweepShard(sh *shard) (more bool) {
 		if d == nil {
 			continue
 		}
+		for left > 0 {
+			due, more := tx.sweepFields(sh, d, db)
+			if !more {
+				soonest = min(soonest, due)
+				break
+			}
+			left--
+		}
 		for {
 			deadline, ref, ok := d.deadlines.Min()
 			if !ok {
@@ -153,6 +161,11 @@ func (tx *Tx) sweepShard(sh *shard) (more bool) {
 			k.Delete()
 			tx.Expired.Add(1)
 			left--
+		}
+		if left == 0 && d.fields != nil {
+			if due, _, ok := d.fields.Min(); ok {
+				soonest = min(soonest, due)
+			}
 		}
 	}
 	sh.soonest.Store(soonest)
@@ -181,6 +194,7 @@ func (tx *Tx) ExpiredHeld() (keys, bytes uint64) {
 // Contents says what a database holds.
 type Contents struct {
 	Keys, Expires int
+	FieldExpires  int   // hashes of which some field has a deadline
 	AvgTTL        int64 // ms, over keys whose deadline is yet to come
 }
 
@@ -196,6 +210,9 @@ func (tx *Tx) Contents(db int) Contents {
 		}
 		c.Keys += d.table.Len()
 		c.Expires += d.deadlines.Len()
+		if d.fields != nil {
+			c.FieldExpires += d.fields.Len()
+		}
 		mean, n := d.meanTTL(tx.now)
 		sum += mean * float64(n)
 		live += n

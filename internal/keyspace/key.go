@@ -100,6 +100,7 @@ func (k *Key) Delete() bool {
 	if l.deadline != 0 {
 		k.d.deadlines.Delete(k.e.deadline(l), k.ref)
 	}
+	k.d.forgetFields(k.sh.due(k.e, l), k.ref)
 	k.d.table.Remove(k.place())
 	k.sh.moves++
 	k.sh.free(k.e, k.ref, l)
@@ -144,19 +145,21 @@ type staged struct {
 	block   mem.Ref // the old entry's value block, freed by commit unless cleared
 	big     uint32  // the old entry's value of many blocks, likewise
 	weight  uint64  // of the old entry, when inPlace and it has a deadline
+	due     int64   // the old entry's soonest field deadline
 }
 
 // stage makes room for an entry of p in the key's place. On ErrOutOfMemory nothing has changed.
 // p.key must not lie in the old entry.
 func (k *Key) stage(p *parts) (staged, error) {
 	p.epoch = k.tx.ks.epoch
-	var s staged
+	s := staged{due: NoDeadline}
 	if k.hidden != 0 {
 		k.dropHidden()
 	}
 	if k.ref != 0 {
 		k.beforeChange()
 		old := k.e.layout()
+		s.due = k.sh.due(k.e, old)
 		switch {
 		case k.e.hasBlock():
 			s.block, _ = k.e.descriptor(old)
@@ -187,6 +190,7 @@ func (k *Key) commit(s *staged) error {
 		if s.l.deadline != 0 {
 			k.d.deadlines.Reweigh(s.e.deadline(s.l), s.ref, int64(k.sh.keyer.Weigh(s.ref)-s.weight))
 		}
+		k.moveFields(s)
 		k.freeOldValue(s)
 		return nil
 	}
@@ -208,16 +212,29 @@ func (k *Key) commit(s *staged) error {
 			return ErrOutOfMemory
 		}
 		k.sh.moves++
+		k.moveFields(s)
 	} else {
 		if before := k.e.deadline(k.e.layout()); before != NoDeadline {
 			d.deadlines.Delete(before, k.ref)
 		}
 		d.table.Replace(k.place(), s.ref)
+		k.moveFields(s)
 		k.freeOldValue(s)
 		k.sh.heap.Free(k.ref, mem.Keys)
 	}
 	k.ref, k.e = s.ref, s.e
 	return nil
+}
+
+// moveFields tells the tree of field deadlines that the staged entry takes the old one's place.
+func (k *Key) moveFields(s *staged) {
+	due := k.sh.due(s.e, s.l)
+	if due == s.due && s.inPlace {
+		return
+	}
+	d := k.database()
+	d.forgetFields(s.due, k.ref)
+	k.sh.noteFields(d, due, s.ref)
 }
 
 func (k *Key) freeOldValue(s *staged) {

@@ -58,7 +58,8 @@ type Keyspace struct {
 	frozen atomic.Bool // keys past their deadline stay, and are seen
 	paused atomic.Bool // keys past their deadline stay, unseen
 
-	limits atomic.Pointer[Limits]
+	limits    atomic.Pointer[Limits]
+	fieldsDue func(k *Key, limit int) int
 
 	txMu sync.Mutex
 	txs  []*Tx // guarded by txMu; for their counters
@@ -89,9 +90,10 @@ type shard struct {
 type database struct {
 	table     *hashtable.Table[keyer]
 	deadlines *btree.DeadlineTree[keyer]
-	saveAs    int  // number under which the running snapshot writes it
-	unsaved   bool // the running snapshot has not walked all of it
-	reserved  bool // merges are held back by Reserve
+	fields    *fieldTree // of hashes whose fields have deadlines; nil until there is one
+	saveAs    int        // number under which the running snapshot writes it
+	unsaved   bool       // the running snapshot has not walked all of it
+	reserved  bool       // merges are held back by Reserve
 }
 
 // hasher hashes keys: low 8 bits choose the shard, bits from 8 the bucket, the top 8 are the tag.

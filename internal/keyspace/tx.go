@@ -25,7 +25,10 @@ type Stats struct {
 	HandedOver   atomic.Int64 // entries handed to a save by a writer
 	CapReached   atomic.Int64 // sweeps of expired keys that ended by their time cap
 	LazyFreed    atomic.Int64 // values freed in the background
-	_            [64]byte
+
+	ExpiredFields atomic.Int64 // fields of hashes deleted because their deadline had passed
+
+	_ [64]byte
 }
 
 // Tx is an executor's view of the keyspace. It is not safe for use by two goroutines.
@@ -39,6 +42,7 @@ type Tx struct {
 	nested  int
 	noTouch bool
 	rand    uint64
+	name    []byte // of the key that the sweep works on
 	chance  *rand.Rand
 }
 
@@ -73,8 +77,8 @@ func sumInto(to, from *Stats) {
 	}
 }
 
-func (s *Stats) all() [8]*atomic.Int64 {
-	return [...]*atomic.Int64{&s.Hits, &s.Misses, &s.Expired, &s.Dirty, &s.Waits, &s.HandedOver, &s.CapReached, &s.LazyFreed}
+func (s *Stats) all() [9]*atomic.Int64 {
+	return [...]*atomic.Int64{&s.Hits, &s.Misses, &s.Expired, &s.Dirty, &s.Waits, &s.HandedOver, &s.CapReached, &s.LazyFreed, &s.ExpiredFields}
 }
 
 // Sum adds up the counters of all executors into to.
@@ -102,7 +106,7 @@ func (ks *Keyspace) ResetStats() {
 	ks.txMu.Lock()
 	defer ks.txMu.Unlock()
 	for _, t := range ks.txs {
-		for _, c := range []*atomic.Int64{&t.Hits, &t.Misses, &t.Expired, &t.Waits, &t.HandedOver, &t.CapReached, &t.LazyFreed} {
+		for _, c := range []*atomic.Int64{&t.Hits, &t.Misses, &t.Expired, &t.Waits, &t.HandedOver, &t.CapReached, &t.LazyFreed, &t.ExpiredFields} {
 			c.Store(0)
 		}
 	}

@@ -194,6 +194,9 @@ func (c *shardCheck) database(d *database) error {
 		return fmt.Errorf("%d keys have a deadline, the tree has %d", mortal, d.deadlines.Len())
 	}
 	slices.Sort(c.owned[first:])
+	if err := c.fields(d, c.owned[first:]); err != nil {
+		return err
+	}
 	d.deadlines.Ascend(math.MinInt64, func(deadline int64, ref mem.Ref) bool {
 		c.soonest = min(c.soonest, deadline)
 		if _, ok := slices.BinarySearch(c.owned[first:], ref); !ok {
@@ -216,6 +219,12 @@ func (c *shardCheck) contents(d *database, walked bool) (mortal int, err error) 
 		return 0, err
 	}
 	c.trees += d.deadlines.Bytes()
+	if d.fields != nil {
+		c.trees += d.fields.Bytes()
+		if err := d.fields.Verify(); err != nil {
+			return 0, err
+		}
+	}
 	if bytes := d.table.Bytes(); bytes > 0 {
 		c.index += bytes
 		c.tables++
@@ -333,4 +342,24 @@ func (c *shardCheck) big(handle uint32) error {
 	c.handles = append(c.handles, handle)
 	c.bigs += b.Bytes()
 	return b.Verify()
+}
+
+// fields checks the tree of field deadlines against the entries, whose blocks stand in owned, sorted.
+func (c *shardCheck) fields(d *database, owned []mem.Ref) (err error) {
+	if d.fields == nil {
+		return nil
+	}
+	d.fields.Ascend(math.MinInt64, func(ms int64, ref mem.Ref) bool {
+		c.soonest = min(c.soonest, ms)
+		if _, ok := slices.BinarySearch(owned, ref); !ok {
+			err = fmt.Errorf("block %d is in the tree of fields, and no entry", ref)
+			return false
+		}
+		e := c.sh.keyer.entry(ref)
+		if own := c.sh.due(e, e.layout()); own != ms {
+			err = fmt.Errorf("the fields of entry %d are due at %d, at %d in the tree", ref, own, ms)
+		}
+		return err == nil
+	})
+	return err
 }

@@ -274,6 +274,7 @@ func (s *Server) statsFields() []info.Field {
 		info.Ratio(section, "instantaneous_input_repl_kbps", "KiB read from a primary a second, of late.", func() float64 { return 0 }),
 		info.Ratio(section, "instantaneous_output_repl_kbps", "KiB written to replicas a second, of late.", func() float64 { return 0 }),
 		info.Count(section, "rejected_connections", "Connections refused.", st.rejected.Load),
+		info.Count(section, "expired_subkeys", "Fields of hashes deleted because their deadline had passed.", sum(func(k *keyspace.Stats) int64 { return k.ExpiredFields.Load() })),
 		info.Count(section, "expired_keys", "Keys deleted because their deadline had passed.", sum(func(k *keyspace.Stats) int64 { return k.Expired.Load() })),
 		info.Ratio(section, "expired_stale_perc", "Share of keys with a deadline that are past it and still held.", s.stalePercent),
 		info.Count(section, "expired_time_cap_reached_count", "Sweeps of expired keys that ended by their time cap.", sum(func(k *keyspace.Stats) int64 { return k.CapReached.Load() })),
@@ -344,7 +345,11 @@ func (s *Server) keyspaceFields() []info.Field {
 	return []info.Field{info.Lines("keyspace", "db*", "Keys, keys with a deadline, and their mean time to live in ms, by database.", func(b []byte) []byte {
 		for db := range s.keyspace.Databases() {
 			if c := s.contents(db); c.Keys > 0 {
-				b = fmt.Appendf(b, "db%d:keys=%d,expires=%d,avg_ttl=%d\r\n", db, c.Keys, c.Expires, c.AvgTTL)
+				b = fmt.Appendf(b, "db%d:keys=%d,expires=%d,avg_ttl=%d", db, c.Keys, c.Expires, c.AvgTTL)
+				if c.FieldExpires > 0 { // Redis 7.2 has no such field
+					b = fmt.Appendf(b, ",subexpiry=%d", c.FieldExpires)
+				}
+				b = append(b, "\r\n"...)
 			}
 		}
 		return b
