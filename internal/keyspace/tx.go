@@ -126,6 +126,9 @@ func (tx *Tx) Now() int64 { return tx.now }
 // SetNoTouch makes look-ups leave the keys' clocks alone (CLIENT NO-TOUCH).
 func (tx *Tx) SetNoTouch(on bool) { tx.noTouch = on }
 
+// Rand returns the executor's source of chance, for commands that pick elements.
+func (tx *Tx) Rand() *rand.Rand { return tx.chance }
+
 // Keyspace returns the keyspace.
 func (tx *Tx) Keyspace() *Keyspace { return tx.ks }
 
