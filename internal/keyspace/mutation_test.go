@@ -38,6 +38,11 @@ var mutations = []mutation{
 	{"Resize changes an entry in place", "string.go", "\t\t\tk.beforeChange()\n\t\t\thad := l.valueLen\n", unless + "\nhad := l.valueLen\n"},
 	{"Resize changes a block in place", "string.go", "\tk.beforeChange()\n\tl := k.e.layout()\n\tblock, had :=", unless + "\nl := k.e.layout()\nblock, had :="},
 	{"a deadline is changed in place", "expire.go", "\t\tk.beforeChange()\n\t\tif !k.d.deadlines.Insert(", unless + "\nif !k.d.deadlines.Insert("},
+	{"Splice changes an entry in place", "collection.go", "\t\tk.beforeChange()\n\t\tall := k.e.bytes(l.value, max(n, l.valueLen))\n", unless + "\nall := k.e.bytes(l.value, max(n, l.valueLen))\n"},
+	{"Splice changes a block in place", "collection.go", "\tk.beforeChange()\n\tif n > size {\n", unless + "\nif n > size {\n"},
+	{"a Big is changed without being claimed", "big.go", "\tk.beforeChange()\n\treturn k.Big()\n", unless + "\nreturn k.Big()\n"},
+	{"a Big is moved without being claimed", "big.go", "\tk.beforeChange()\n\tl := k.e.layout()\n", unless + "\nl := k.e.layout()\n"},
+	{"a Big is freed before it is saved", "big.go", "\tif !st.cut {\n", "if !st.cut || mutant(NAME) {\n"},
 	{"moving a block hands over nothing", "database.go", "\tk.beforeChange()\n\tl := k.e.layout()\n", unless + "\nl := k.e.layout()\n"},
 
 	// What has been saved is stamped.
