@@ -143,7 +143,9 @@ type thing struct {
 	deadline int64
 }
 
-func (v thing) String() string { return fmt.Sprintf("%s/%d %q until %d", v.typ, v.shape, v.parts, v.deadline) }
+func (v thing) String() string {
+	return fmt.Sprintf("%s/%d %q until %d", v.typ, v.shape, v.parts, v.deadline)
+}
 
 func (v thing) clone() thing {
 	parts := make([][]byte, len(v.parts))
