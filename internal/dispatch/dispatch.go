@@ -125,6 +125,9 @@ func (d *Dispatcher) Commands() int64 {
 	return d.sum(func(t *totals) int64 { return t.commands.Load() })
 }
 
+// Commands returns how many commands the worker has run since the start or the last ResetStats.
+func (w *Worker) Commands() int64 { return w.totals.commands.Load() }
+
 // CommandMicros returns how many microseconds commands have taken.
 func (d *Dispatcher) CommandMicros() int64 {
 	return clock.TicksToMicros(d.sum(func(t *totals) int64 { return t.ticks.Load() }))

@@ -85,7 +85,7 @@ func (k *Key) IdleSeconds() int64 {
 
 // Frequency returns the existing key's LFU counter.
 func (k *Key) Frequency() int64 {
-	return int64(lfuAged(k.e.clock(), uint32(k.tx.now/lfuUnitMs)&0xffff, k.tx.ks.lfuDecay.Load()))
+	return int64(k.tx.ks.Frequency(k.e.clock(), k.tx.now))
 }
 
 // SetIdleSeconds sets the clock of the existing key to s seconds ago; under LFU it does nothing.
@@ -124,6 +124,11 @@ func (tx *Tx) random() uint64 {
 
 // lfuSettings are read by every touch under LFU.
 type lfuSettings struct{ lfuLog, lfuDecay atomic.Int32 }
+
+// Frequency returns the LFU counter of an entry whose clock is clock, as of now in Unix ms.
+func (ks *Keyspace) Frequency(clock uint32, now int64) uint8 {
+	return uint8(lfuAged(clock, uint32(now/lfuUnitMs)&0xffff, ks.lfuDecay.Load()))
+}
 
 // IdleSeconds returns how long ago an entry was used whose LRU clock is clock. now is Unix ms.
 func (ks *Keyspace) IdleSeconds(clock uint32, now int64) int64 {

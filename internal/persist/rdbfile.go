@@ -369,7 +369,7 @@ func (w *fileWriter) record(r *keyspace.Record) error {
 	}
 	switch policy := w.cfg.MaxMemoryPolicy; {
 	case policy.LFU():
-		w.buf = rdb.AppendFreq(w.buf, byte(r.Clock))
+		w.buf = rdb.AppendFreq(w.buf, w.store.o.Keyspace.Frequency(r.Clock, w.store.o.Clock.Millis()))
 	case policy == config.AllKeysLRU || policy == config.VolatileLRU:
 		w.buf = rdb.AppendIdle(w.buf, uint64(w.store.o.Keyspace.IdleSeconds(r.Clock, w.store.o.Clock.Millis())))
 	}

@@ -337,7 +337,7 @@ func (s *Server) debugFields() []info.Field {
 		info.Count(section, "eventloop_duration_aof_sum", "Microseconds in the append-only log.", zero),
 		info.Count(section, "eventloop_duration_cron_sum", "Microseconds in the periodic job.", func() int64 { return s.stats.cronNanos.Load() / 1000 }),
 		info.Count(section, "eventloop_duration_max", "Longest turn of an event loop, in microseconds.", s.network.longestTurn),
-		info.Count(section, "eventloop_cmd_per_cycle_max", "Most commands run in one turn.", zero),
+		info.Count(section, "eventloop_cmd_per_cycle_max", "Most commands run in one turn.", s.network.fullestTurn),
 	}
 }
 

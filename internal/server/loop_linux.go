@@ -44,6 +44,7 @@ type loop struct {
 	busy    info.Counter // ns inside turns
 	turns   info.Counter
 	longest info.Counter // ns of the longest turn
+	fullest info.Counter // commands of the turn with most
 }
 
 // mailbox holds what other threads ask of a loop.
@@ -105,7 +106,7 @@ func (l *loop) run() {
 		n := l.wait()
 		world.Enter()
 		l.worker.Turn()
-		began := l.srv.clock.Mono()
+		began, ran := l.srv.clock.Mono(), l.worker.Commands()
 		for i := range n {
 			l.event(&l.events[i])
 		}
@@ -120,6 +121,10 @@ func (l *loop) run() {
 		l.turns.Add(1)
 		if longest := l.longest.Load(); spent > longest {
 			l.longest.Add(spent - longest)
+		}
+		ran = l.worker.Commands() - ran
+		if fullest := l.fullest.Load(); ran > fullest {
+			l.fullest.Add(ran - fullest)
 		}
 		world.Leave()
 	}
@@ -530,6 +535,15 @@ func (n *network) longestTurn() int64 {
 		longest = max(longest, l.longest.Load())
 	}
 	return longest / 1000
+}
+
+// fullestTurn returns the most commands that any loop ran in one turn.
+func (n *network) fullestTurn() int64 {
+	var fullest int64
+	for _, l := range n.loops {
+		fullest = max(fullest, l.fullest.Load())
+	}
+	return fullest
 }
 
 const multiplexing = "epoll"

@@ -37,6 +37,7 @@ type turner struct {
 	busy    info.Counter // ns inside turns
 	turns   info.Counter
 	longest info.Counter // ns of the longest turn
+	fullest info.Counter // commands of the turn with most
 }
 
 // link ties a connection to its socket.
@@ -179,13 +180,17 @@ func (n *network) turn(f func(*turner)) {
 	world := &n.srv.dispatcher.World
 	world.Enter()
 	t.worker.Turn()
-	began := n.srv.clock.Mono()
+	began, ran := n.srv.clock.Mono(), t.worker.Commands()
 	f(t)
 	spent := n.srv.clock.Mono() - began
 	t.busy.Add(spent)
 	t.turns.Add(1)
 	if longest := t.longest.Load(); spent > longest {
 		t.longest.Add(spent - longest)
+	}
+	ran = t.worker.Commands() - ran
+	if fullest := t.fullest.Load(); ran > fullest {
+		t.fullest.Add(ran - fullest)
 	}
 	world.Leave()
 	n.free <- t
@@ -294,6 +299,15 @@ func (n *network) longestTurn() int64 {
 		longest = max(longest, t.longest.Load())
 	}
 	return longest / 1000
+}
+
+// fullestTurn returns the most commands that any executor ran in one turn.
+func (n *network) fullestTurn() int64 {
+	var fullest int64
+	for _, t := range n.turners {
+		fullest = max(fullest, t.fullest.Load())
+	}
+	return fullest
 }
 
 // write sends what the socket takes at once: the caller is inside the world and must not wait.
