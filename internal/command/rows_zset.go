@@ -39,18 +39,21 @@ var zsetRows = []Spec{
 		},
 		Args: "key@0 [condition(NX|XX)#3.0.2] [comparison(GT|LT)#6.2.0] [change='CH'#3.0.2] " +
 			"[increment='INCR'#3.0.2] score_member{score:double member}...",
+		Run: zadd,
 	},
 	{
 		Name: "zcard", Arity: 2, Flags: ReadOnly | Fast, Categories: CatSortedSet, Since: "1.2.0",
 		Cost: "O(1)", Summary: "Counts the members of a sorted set.",
 		Keys: []KeySpec{{Flags: RO, At: 1}},
 		Args: "key@0",
+		Run:  zcard,
 	},
 	{
 		Name: "zcount", Arity: 4, Flags: ReadOnly | Fast, Categories: CatSortedSet, Since: "2.0.0",
 		Cost: "O(log(N)) for N members", Summary: "Counts the members within a range of scores.",
 		Keys: []KeySpec{{Flags: RO | Access, At: 1}},
 		Args: "key@0 min:double max:double",
+		Run:  zcount,
 	},
 	{
 		Name: "zdiff", Arity: -3, Flags: ReadOnly, Categories: CatSortedSet, Since: "6.2.0",
@@ -58,6 +61,7 @@ var zsetRows = []Spec{
 		Summary: "Lists the members of the first sorted set that no other has.",
 		Keys:    []KeySpec{{Flags: RO | Access, At: 1, Counted: true}},
 		Args:    "numkeys:int key@0... [WITHSCORES]",
+		Run:     zdiff,
 	},
 	{
 		Name: "zdiffstore", Arity: -4, Flags: Write | DenyOOM, Categories: CatSortedSet, Since: "6.2.0",
@@ -65,12 +69,14 @@ var zsetRows = []Spec{
 		Summary: "Stores the members of the first sorted set that no other has.",
 		Keys:    []KeySpec{{Flags: OW | Update, At: 1}, {Flags: RO | Access, At: 2, Counted: true}},
 		Args:    "destination@0 numkeys:int key@1...",
+		Run:     zdiffstore,
 	},
 	{
 		Name: "zincrby", Arity: 4, Flags: Write | DenyOOM | Fast, Categories: CatSortedSet, Since: "1.2.0",
 		Cost: "O(log(N)) for N members", Summary: "Adds to the score of a member.",
 		Keys: []KeySpec{{Flags: RW | Access | Update, At: 1}},
 		Args: "key@0 increment:int member",
+		Run:  zincrby,
 	},
 	{
 		Name: "zinter", Arity: -3, Flags: ReadOnly, Categories: CatSortedSet, Since: "6.2.0",
@@ -78,6 +84,7 @@ var zsetRows = []Spec{
 		Summary: "Lists the members that all sorted sets share.",
 		Keys:    []KeySpec{{Flags: RO | Access, At: 1, Counted: true}},
 		Args:    "numkeys:int key@0... [WEIGHTS=weight:int...] [AGGREGATE=aggregate(SUM|MIN|MAX)] [WITHSCORES]",
+		Run:     zinter,
 	},
 	{
 		Name: "zintercard", Arity: -3, Flags: ReadOnly, Categories: CatSortedSet, Since: "7.0.0",
@@ -85,6 +92,7 @@ var zsetRows = []Spec{
 		Summary: "Counts the members that all sorted sets share.",
 		Keys:    []KeySpec{{Flags: RO | Access, At: 1, Counted: true}},
 		Args:    "numkeys:int key@0... [LIMIT=limit:int]",
+		Run:     zintercard,
 	},
 	{
 		Name: "zinterstore", Arity: -4, Flags: Write | DenyOOM, Categories: CatSortedSet, Since: "2.0.0",
@@ -92,12 +100,14 @@ var zsetRows = []Spec{
 		Summary: "Stores the members that all sorted sets share.",
 		Keys:    []KeySpec{{Flags: OW | Update, At: 1}, {Flags: RO | Access, At: 2, Counted: true}},
 		Args:    "destination@0 numkeys:int key@1... [WEIGHTS=weight:int...] [AGGREGATE=aggregate(SUM|MIN|MAX)]",
+		Run:     zinterstore,
 	},
 	{
 		Name: "zlexcount", Arity: 4, Flags: ReadOnly | Fast, Categories: CatSortedSet, Since: "2.8.9",
 		Cost: "O(log(N)) for N members", Summary: "Counts the members within a lexicographic range.",
 		Keys: []KeySpec{{Flags: RO | Access, At: 1}},
 		Args: "key@0 min max",
+		Run:  zlexcount,
 	},
 	{
 		Name: "zmpop", Arity: -4, Flags: Write, Categories: CatSortedSet, Since: "7.0.0",
@@ -105,24 +115,28 @@ var zsetRows = []Spec{
 		Summary: "Pops members off the first sorted set that has any.",
 		Keys:    []KeySpec{{Flags: RW | Access | Delete, At: 1, Counted: true}},
 		Args:    "numkeys:int key@0... where(MIN|MAX) [COUNT=count:int]",
+		Run:     zmpop,
 	},
 	{
 		Name: "zmscore", Arity: -3, Flags: ReadOnly | Fast, Categories: CatSortedSet, Since: "6.2.0",
 		Cost: "O(N) for N members asked about", Summary: "Replies with the scores of several members.",
 		Keys: []KeySpec{{Flags: RO | Access, At: 1}},
 		Args: "key@0 member...",
+		Run:  zmscore,
 	},
 	{
 		Name: "zpopmax", Arity: -2, Flags: Write | Fast, Categories: CatSortedSet, Since: "5.0.0",
 		Cost: "O(log(N)*M) for M members popped out of N", Summary: "Pops the highest members off a sorted set.",
 		Keys: []KeySpec{{Flags: RW | Access | Delete, At: 1}},
 		Args: "key@0 [count:int]",
+		Run:  zpopmax,
 	},
 	{
 		Name: "zpopmin", Arity: -2, Flags: Write | Fast, Categories: CatSortedSet, Since: "5.0.0",
 		Cost: "O(log(N)*M) for M members popped out of N", Summary: "Pops the lowest members off a sorted set.",
 		Keys: []KeySpec{{Flags: RW | Access | Delete, At: 1}},
 		Args: "key@0 [count:int]",
+		Run:  zpopmin,
 	},
 	{
 		Name: "zrandmember", Arity: -2, Flags: ReadOnly, Categories: CatSortedSet, Since: "6.2.0",
@@ -130,6 +144,7 @@ var zsetRows = []Spec{
 		Keys: []KeySpec{{Flags: RO | Access, At: 1}},
 		Tips: []string{"nondeterministic_output"},
 		Args: "key@0 [options{count:int [WITHSCORES]}]",
+		Run:  zrandmember,
 	},
 	{
 		Name: "zrange", Arity: -4, Flags: ReadOnly, Categories: CatSortedSet, Since: "1.2.0",
@@ -139,6 +154,7 @@ var zsetRows = []Spec{
 		History: []Change{{"6.2.0", "Gained `REV`, `BYSCORE`, `BYLEX` and `LIMIT`."}},
 		Args: "key@0 start stop [sortby(BYSCORE|BYLEX)#6.2.0] [REV#6.2.0] " +
 			"[LIMIT=offset_count{offset:int count:int}#6.2.0] [WITHSCORES]",
+		Run: zrangeCommand,
 	},
 	{
 		Name: "zrangebylex", Arity: -4, Flags: ReadOnly, Categories: CatSortedSet, Since: "2.8.9",
@@ -147,6 +163,7 @@ var zsetRows = []Spec{
 		Keys:            []KeySpec{{Flags: RO | Access, At: 1}},
 		DeprecatedSince: "6.2.0", ReplacedBy: "`ZRANGE` with the `BYLEX` argument",
 		Args: "key@0 min max [LIMIT=offset_count{offset:int count:int}]",
+		Run:  zrangebylex,
 	},
 	{
 		Name: "zrangebyscore", Arity: -4, Flags: ReadOnly, Categories: CatSortedSet, Since: "1.0.5",
@@ -156,12 +173,14 @@ var zsetRows = []Spec{
 		History:         []Change{{"2.0.0", "Gained `WITHSCORES`."}},
 		DeprecatedSince: "6.2.0", ReplacedBy: "`ZRANGE` with the `BYSCORE` argument",
 		Args: "key@0 min:double max:double [WITHSCORES#2.0.0] [LIMIT=offset_count{offset:int count:int}]",
+		Run:  zrangebyscore,
 	},
 	{
 		Name: "zrangestore", Arity: -5, Flags: Write | DenyOOM, Categories: CatSortedSet, Since: "6.2.0",
 		Cost: "O(log(N)+M) for M members stored out of N", Summary: "Stores the members within a range.",
 		Keys: []KeySpec{{Flags: OW | Update, At: 1}, {Flags: RO | Access, At: 2}},
 		Args: "dst@0 src@1 min max [sortby(BYSCORE|BYLEX)] [REV] [LIMIT=offset_count{offset:int count:int}]",
+		Run:  zrangestore,
 	},
 	{
 		Name: "zrank", Arity: -3, Flags: ReadOnly | Fast, Categories: CatSortedSet, Since: "2.0.0",
@@ -169,6 +188,7 @@ var zsetRows = []Spec{
 		Keys:    []KeySpec{{Flags: RO | Access, At: 1}},
 		History: []Change{{"7.2.0", "Gained `WITHSCORE`."}},
 		Args:    "key@0 member [WITHSCORE]",
+		Run:     zrank,
 	},
 	{
 		Name: "zrem", Arity: -3, Flags: Write | Fast, Categories: CatSortedSet, Since: "1.2.0",
@@ -176,6 +196,7 @@ var zsetRows = []Spec{
 		Keys:    []KeySpec{{Flags: RW | Delete, At: 1}},
 		History: []Change{{"2.4.0", "Takes several members."}},
 		Args:    "key@0 member...",
+		Run:     zrem,
 	},
 	{
 		Name: "zremrangebylex", Arity: 4, Flags: Write, Categories: CatSortedSet, Since: "2.8.9",
@@ -183,12 +204,14 @@ var zsetRows = []Spec{
 		Summary: "Removes the members within a lexicographic range.",
 		Keys:    []KeySpec{{Flags: RW | Delete, At: 1}},
 		Args:    "key@0 min max",
+		Run:     zremrangebylex,
 	},
 	{
 		Name: "zremrangebyrank", Arity: 4, Flags: Write, Categories: CatSortedSet, Since: "2.0.0",
 		Cost: "O(log(N)+M) for M members removed out of N", Summary: "Removes the members within a range of ranks.",
 		Keys: []KeySpec{{Flags: RW | Delete, At: 1}},
 		Args: "key@0 start:int stop:int",
+		Run:  zremrangebyrank,
 	},
 	{
 		Name: "zremrangebyscore", Arity: 4, Flags: Write, Categories: CatSortedSet, Since: "1.2.0",
@@ -196,6 +219,7 @@ var zsetRows = []Spec{
 		Summary: "Removes the members within a range of scores.",
 		Keys:    []KeySpec{{Flags: RW | Delete, At: 1}},
 		Args:    "key@0 min:double max:double",
+		Run:     zremrangebyscore,
 	},
 	{
 		Name: "zrevrange", Arity: -4, Flags: ReadOnly, Categories: CatSortedSet, Since: "1.2.0",
@@ -204,6 +228,7 @@ var zsetRows = []Spec{
 		Keys:            []KeySpec{{Flags: RO | Access, At: 1}},
 		DeprecatedSince: "6.2.0", ReplacedBy: "`ZRANGE` with the `REV` argument",
 		Args: "key@0 start:int stop:int [WITHSCORES]",
+		Run:  zrevrange,
 	},
 	{
 		Name: "zrevrangebylex", Arity: -4, Flags: ReadOnly, Categories: CatSortedSet, Since: "2.8.9",
@@ -212,6 +237,7 @@ var zsetRows = []Spec{
 		Keys:            []KeySpec{{Flags: RO | Access, At: 1}},
 		DeprecatedSince: "6.2.0", ReplacedBy: "`ZRANGE` with the `REV` and `BYLEX` arguments",
 		Args: "key@0 max min [LIMIT=offset_count{offset:int count:int}]",
+		Run:  zrevrangebylex,
 	},
 	{
 		Name: "zrevrangebyscore", Arity: -4, Flags: ReadOnly, Categories: CatSortedSet, Since: "2.2.0",
@@ -221,6 +247,7 @@ var zsetRows = []Spec{
 		History:         []Change{{"2.1.6", "`min` and `max` may be left out of the range."}},
 		DeprecatedSince: "6.2.0", ReplacedBy: "`ZRANGE` with the `REV` and `BYSCORE` arguments",
 		Args: "key@0 max:double min:double [WITHSCORES] [LIMIT=offset_count{offset:int count:int}]",
+		Run:  zrevrangebyscore,
 	},
 	{
 		Name: "zrevrank", Arity: -3, Flags: ReadOnly | Fast, Categories: CatSortedSet, Since: "2.0.0",
@@ -228,6 +255,7 @@ var zsetRows = []Spec{
 		Keys:    []KeySpec{{Flags: RO | Access, At: 1}},
 		History: []Change{{"7.2.0", "Gained `WITHSCORE`."}},
 		Args:    "key@0 member [WITHSCORE]",
+		Run:     zrevrank,
 	},
 	{
 		Name: "zscan", Arity: -3, Flags: ReadOnly, Categories: CatSortedSet, Since: "2.8.0",
@@ -236,12 +264,14 @@ var zsetRows = []Spec{
 		Keys:    []KeySpec{{Flags: RO | Access, At: 1}},
 		Tips:    []string{"nondeterministic_output"},
 		Args:    "key@0 cursor:int [MATCH=pattern:pattern] [COUNT=count:int]",
+		Run:     zscan,
 	},
 	{
 		Name: "zscore", Arity: 3, Flags: ReadOnly | Fast, Categories: CatSortedSet, Since: "1.2.0",
 		Cost: "O(1)", Summary: "Replies with the score of a member.",
 		Keys: []KeySpec{{Flags: RO | Access, At: 1}},
 		Args: "key@0 member",
+		Run:  zscore,
 	},
 	{
 		Name: "zunion", Arity: -3, Flags: ReadOnly, Categories: CatSortedSet, Since: "6.2.0",
@@ -249,6 +279,7 @@ var zsetRows = []Spec{
 		Summary: "Lists the members of any of the sorted sets.",
 		Keys:    []KeySpec{{Flags: RO | Access, At: 1, Counted: true}},
 		Args:    "numkeys:int key@0... [WEIGHTS=weight:int...] [AGGREGATE=aggregate(SUM|MIN|MAX)] [WITHSCORES]",
+		Run:     zunion,
 	},
 	{
 		Name: "zunionstore", Arity: -4, Flags: Write | DenyOOM, Categories: CatSortedSet, Since: "2.0.0",
@@ -256,5 +287,6 @@ var zsetRows = []Spec{
 		Summary: "Stores the members of any of the sorted sets.",
 		Keys:    []KeySpec{{Flags: OW | Update, At: 1}, {Flags: RO | Access, At: 2, Counted: true}},
 		Args:    "destination@0 numkeys:int key@1... [WEIGHTS=weight:int...] [AGGREGATE=aggregate(SUM|MIN|MAX)]",
+		Run:     zunionstore,
 	},
 }

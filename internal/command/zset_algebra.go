@@ -1,0 +1,320 @@
+// Unions, intersections and differences of sorted sets and sets, whose members count as scored 1.
+//
+// Scores are added up from the smallest set to the largest, as in Redis: sums of floats depend on the
+// order. A member of several sets belongs to the first of them that has it; there it is looked up in
+// the others, so that no table of members met has to be kept.
+
+package command
+
+import (
+	"bytes"
+	"cmp"
+	"math"
+	"slices"
+
+	"tarn/internal/keyspace"
+	"tarn/internal/resp"
+	"tarn/internal/value"
+)
+
+const (
+	errWeight    resp.Error = "ERR weight value is not a float"
+	errCardLimit resp.Error = "ERR LIMIT can't be negative"
+)
+
+// scoredList is members and scores on Go's heap. Members are borrowed, except that the digits of
+// integers are kept.
+type scoredList struct {
+	members []value.Scored
+	digits  []byte
+}
+
+func (l *scoredList) add(m value.Member, score float64) {
+	name := m.Str
+	if m.IsInt {
+		start := len(l.digits)
+		l.digits = resp.AppendInt(l.digits, m.Int)
+		name = l.digits[start:]
+	}
+	l.members = append(l.members, value.Scored{Member: name, Score: score})
+}
+
+// sort puts the members in the order of a sorted set.
+func (l *scoredList) sort() {
+	slices.SortFunc(l.members, func(a, b value.Scored) int {
+		if a.Score != b.Score {
+			return cmp.Compare(a.Score, b.Score)
+		}
+		return bytes.Compare(a.Member, b.Member)
+	})
+}
+
+// operand is a sorted set or a set.
+type operand struct {
+	key    keyspace.Key
+	weight float64
+}
+
+func (o *operand) isSet() bool { return o.key.Exists() && o.key.Type() == keyspace.Set }
+
+// zset and set are the operand as what it is.
+func (o *operand) zset() value.ZSet {
+	z, _ := value.ZSetAt(&o.key)
+	return z
+}
+
+func (o *operand) set() value.Set {
+	s, _ := value.SetAt(&o.key)
+	return s
+}
+
+func (o *operand) len() int {
+	if o.isSet() {
+		return o.set().Len()
+	}
+	return o.zset().Len()
+}
+
+// weighed returns the score of a member, by its weight; ok is false when it is absent.
+func (o *operand) weighed(m value.Member) (score float64, ok bool) {
+	if o.isSet() {
+		return o.weigh(1), o.set().HasMember(m)
+	}
+	var room [32]byte
+	name := m.Str
+	if m.IsInt {
+		name = m.AppendTo(room[:0])
+	}
+	s := o.zset().Find(name)
+	return o.weigh(s.Score), s.Exists
+}
+
+func (o *operand) has(m value.Member) bool {
+	_, ok := o.weighed(m)
+	return ok
+}
+
+func (o *operand) weigh(score float64) float64 {
+	if product := score * o.weight; !math.IsNaN(product) {
+		return product
+	}
+	return 0
+}
+
+// each hands all members and their scores, by their weight, to fn until it returns false.
+func (o *operand) each(fn func(m value.Member, score float64) bool) {
+	if o.isSet() {
+		o.set().Each(func(m value.Member) bool { return fn(m, o.weigh(1)) })
+		return
+	}
+	z := o.zset()
+	z.Each(0, z.Len(), false, func(m value.Member, score float64) bool { return fn(m, o.weigh(score)) })
+}
+
+// aggregate makes one score of two.
+type aggregate func(a, b float64) float64
+
+func sumScores(a, b float64) float64 {
+	if sum := a + b; !math.IsNaN(sum) {
+		return sum
+	}
+	return 0 // of opposite infinities
+}
+
+func minScore(a, b float64) float64 {
+	if a > b {
+		return b
+	}
+	return a // of zeros of two signs, the first
+}
+
+func maxScore(a, b float64) float64 {
+	if a < b {
+		return b
+	}
+	return a
+}
+
+// algebra is what a command of this file asks for.
+type algebra struct {
+	operands   []operand
+	aggregate  aggregate
+	withScores bool
+	limit      int64 // of ZINTERCARD; 0: none
+}
+
+// algebraOptions says which options a command takes.
+type algebraOptions struct {
+	weights, withScores, limit bool
+}
+
+// parseAlgebra reads the operands, whose number is argument i, and options.
+func (c *Call) parseAlgebra(i int, takes algebraOptions) (*algebra, error) {
+	n, err := parseInt(c.Args[i])
+	if err != nil {
+		return nil, err
+	}
+	if n < 1 {
+		return nil, resp.Error("ERR at least 1 input key is needed for '" + c.Spec.FullName + "' command")
+	}
+	first := i + 1
+	if n > int64(len(c.Args)-first) {
+		return nil, ErrSyntax
+	}
+	a := &algebra{operands: make([]operand, n), aggregate: sumScores}
+	for j := range a.operands {
+		o := &a.operands[j]
+		o.key, o.weight = c.Read(first+j), 1
+		if o.key.CheckType(keyspace.ZSet) != nil && o.key.CheckType(keyspace.Set) != nil {
+			return nil, keyspace.ErrWrongType
+		}
+	}
+	return a, a.parseOptions(c.Args[first+int(n):], takes)
+}
+
+func (a *algebra) parseOptions(args [][]byte, takes algebraOptions) error {
+	for len(args) > 0 {
+		switch arg := args[0]; {
+		case takes.weights && isToken(arg, "WEIGHTS") && len(args) > len(a.operands):
+			for i := range a.operands {
+				weight, ok := resp.ParseFloat(args[1+i])
+				if !ok {
+					return errWeight
+				}
+				a.operands[i].weight = weight
+			}
+			args = args[1+len(a.operands):]
+		case takes.weights && isToken(arg, "AGGREGATE") && len(args) > 1:
+			switch kind := args[1]; {
+			case isToken(kind, "SUM"):
+				a.aggregate = sumScores
+			case isToken(kind, "MIN"):
+				a.aggregate = minScore
+			case isToken(kind, "MAX"):
+				a.aggregate = maxScore
+			default:
+				return ErrSyntax
+			}
+			args = args[2:]
+		case takes.withScores && isToken(arg, "WITHSCORES"):
+			a.withScores = true
+			args = args[1:]
+		case takes.limit && isToken(arg, "LIMIT") && len(args) > 1:
+			limit, ok := resp.ParseInt(args[1])
+			if !ok || limit < 0 {
+				return errCardLimit
+			}
+			a.limit = limit
+			args = args[2:]
+		default:
+			return ErrSyntax
+		}
+	}
+	return nil
+}
+
+// bySize orders the operands by their size.
+func (a *algebra) bySize() {
+	slices.SortStableFunc(a.operands, func(x, y operand) int { return cmp.Compare(x.len(), y.len()) })
+}
+
+// union returns the members of any operand.
+func (a *algebra) union() (out scoredList) {
+	a.bySize()
+	for i := range a.operands {
+		before, behind := a.operands[:i], a.operands[i+1:]
+		a.operands[i].each(func(m value.Member, score float64) bool {
+			for j := range before {
+				if before[j].has(m) {
+					return true
+				}
+			}
+			for j := range behind {
+				if other, ok := behind[j].weighed(m); ok {
+					score = a.aggregate(score, other)
+				}
+			}
+			out.add(m, score)
+			return true
+		})
+	}
+	return out
+}
+
+// inter returns the members of all operands, no more than limit when it is not 0.
+func (a *algebra) inter() (out scoredList) {
+	a.bySize()
+	a.operands[0].each(func(m value.Member, score float64) bool {
+		for j := range a.operands[1:] {
+			other, ok := a.operands[1+j].weighed(m)
+			if !ok {
+				return true
+			}
+			score = a.aggregate(score, other)
+		}
+		out.add(m, score)
+		return a.limit == 0 || int64(len(out.members)) < a.limit
+	})
+	return out
+}
+
+// diff returns the members of the first operand that no other has.
+func (a *algebra) diff() (out scoredList) {
+	a.operands[0].each(func(m value.Member, score float64) bool {
+		for j := range a.operands[1:] {
+			if a.operands[1+j].has(m) {
+				return true
+			}
+		}
+		out.add(m, score)
+		return true
+	})
+	return out
+}
+
+func zunion(c *Call) error { return c.algebra((*algebra).union, true) }
+
+func zinter(c *Call) error { return c.algebra((*algebra).inter, true) }
+
+func zdiff(c *Call) error { return c.algebra((*algebra).diff, false) }
+
+// algebra replies with the outcome of an operation.
+func (c *Call) algebra(operation func(*algebra) scoredList, weights bool) error {
+	a, err := c.parseAlgebra(1, algebraOptions{weights: weights, withScores: true})
+	if err != nil {
+		return err
+	}
+	out := operation(a)
+	out.sort()
+	c.replyPairs(len(out.members), a.withScores)
+	for i := range out.members {
+		c.replyPair(value.Member{Str: out.members[i].Member}, out.members[i].Score, a.withScores)
+	}
+	return nil
+}
+
+func zunionstore(c *Call) error { return c.algebraStore((*algebra).union, true) }
+
+func zinterstore(c *Call) error { return c.algebraStore((*algebra).inter, true) }
+
+func zdiffstore(c *Call) error { return c.algebraStore((*algebra).diff, false) }
+
+// algebraStore stores the outcome of an operation at the first key.
+func (c *Call) algebraStore(operation func(*algebra) scoredList, weights bool) error {
+	a, err := c.parseAlgebra(2, algebraOptions{weights: weights})
+	if err != nil {
+		return err
+	}
+	out := operation(a)
+	out.sort()
+	return c.storeZSet(1, out.members, c.Spec.FullName)
+}
+
+func zintercard(c *Call) error {
+	a, err := c.parseAlgebra(1, algebraOptions{limit: true})
+	if err != nil {
+		return err
+	}
+	c.Reply.Int(int64(len(a.inter().members)))
+	return nil
+}
