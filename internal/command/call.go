@@ -29,6 +29,8 @@ type Call struct {
 	Runner any  // the dispatcher's worker that runs it
 	InExec bool // run by EXEC
 
+	ready []byte // ReadyKey's
+
 	hashed  int // index of the argument whose hash is known, 0: none
 	hash    uint64
 	scratch []byte // Scratch's
@@ -60,6 +62,8 @@ type Executor interface {
 	Exec(c *Call) error
 	// IsLoading tells whether the data set is being loaded.
 	IsLoading() bool
+	// Block makes the client of a call whose handler is under way wait, as Call.Block tells.
+	Block(c *Call, w *Wait)
 }
 
 // Saver puts the keyspace on disk and back; persist.Store is one.
@@ -107,6 +111,13 @@ type ShutdownOptions struct {
 // Begin prepares c for a command. hash is that of the argument at index hashed, 0: unknown.
 func (c *Call) Begin(spec *Spec, args [][]byte, hashed int, hash uint64) {
 	c.Spec, c.Args, c.hashed, c.hash = spec, args, hashed, hash
+}
+
+// BeginAgain prepares c for running a command that blocked, on account of a key that is ready. After
+// it the caller sets ready to nil.
+func (c *Call) BeginAgain(spec *Spec, args [][]byte, ready []byte) {
+	c.Begin(spec, args, 0, 0)
+	c.ready = ready
 }
 
 // Read looks up the key at argument i for a command that reads it: it counts a hit or a miss.

@@ -13,7 +13,7 @@ var sessionFlags = [...]struct {
 	letter byte
 }{
 	{InMulti, 'x'},
-	{Parked, 'b'},
+	{Parked | Blocked, 'b'},
 	{Closing, 'c'},
 	{Killed, 'A'},
 	{Unix, 'U'},

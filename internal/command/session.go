@@ -26,6 +26,7 @@ const (
 	Closing                           // to be closed once its replies are sent
 	Killed                            // to be closed at once
 	Parked                            // a command waits: for a save, for a pause to end
+	Blocked                           // a blocking command waits for its keys
 	Watching                          // has keys watched
 
 	// The conditions below do not change what a command does.

@@ -36,6 +36,13 @@ type Dispatcher struct {
 	pauseAll   atomic.Bool
 	reason     atomic.Pointer[resp.Error] // why writes are refused, in state Misconf
 
+	room  room
+	Nudge chan struct{} // tells the keeper of time to look at once
+
+	// Deliver hands the reply of a blocked command to its session's connection, which clears
+	// command.Blocked and goes on. reply is the callee's. Any executor calls it, inside the world.
+	Deliver func(s *command.Session, reply []byte)
+
 	alone   *Worker      // runs with the world stopped; others are not inside then
 	own     *keyspace.Tx // for WithAll without a worker, under mu
 	mu      sync.Mutex   // guards workers and own
@@ -50,6 +57,9 @@ func New(env *command.Env) *Dispatcher {
 	d := &Dispatcher{env: env}
 	d.locks = lockKinds(env.Table)
 	d.workers = map[*Worker]struct{}{}
+	d.room.blocked = map[*command.Session]*waiter{}
+	d.room.awake = never
+	d.Nudge = make(chan struct{}, 1)
 	d.own = env.Keyspace.NewTx()
 	env.Exec = d
 	return d
@@ -76,6 +86,8 @@ type Worker struct {
 	hashes []uint64
 
 	stopped bool // the world, for a transaction
+	again   bool // a command that blocked is run again
+	still   bool // and has blocked again
 
 	totals totals
 
@@ -203,10 +215,11 @@ type Verdict uint8
 
 // Verdicts.
 const (
-	Hungry Verdict = iota // all whole commands have run; more input is needed
-	Parked                // a command must wait; it and what follows were not consumed
-	Close                 // the connection is to be closed once its replies are sent
-	Full                  // the replies are to be sent before more commands run
+	Hungry  Verdict = iota // all whole commands have run; more input is needed
+	Parked                 // a command must wait; it and what follows were not consumed
+	Close                  // the connection is to be closed once its replies are sent
+	Full                   // the replies are to be sent before more commands run
+	Blocked                // a command waits for keys; what follows it was not consumed
 )
 
 // flushAt is how many bytes of replies may gather before they are sent.
@@ -228,15 +241,16 @@ func (w *Worker) Feed(s *command.Session, p *resp.Parser, buf []byte) (consumed 
 				p.Reset()
 				return r.start, Parked
 			}
-			if s.State&(command.Closing|command.Killed) != 0 {
-				return next, Close
+			if s.State&(command.Closing|command.Killed|command.Blocked) != 0 {
+				if s.State&command.Blocked == 0 {
+					return next, Close
+				}
+				p.Reset()
+				return w.after(i, n, next), Blocked
 			}
 			if w.Writer.Len() >= flushAt {
 				p.Reset()
-				if i+1 < n {
-					return w.batch[i+1].start, Full
-				}
-				return next, Full
+				return w.after(i, n, next), Full
 			}
 		}
 		consumed = next
@@ -250,6 +264,14 @@ func (w *Worker) Feed(s *command.Session, p *resp.Parser, buf []byte) (consumed 
 			return consumed, Hungry
 		}
 	}
+}
+
+// after returns where the input goes on after the command i of a batch of n that ends at next.
+func (w *Worker) after(i, n, next int) int {
+	if i+1 < n {
+		return w.batch[i+1].start
+	}
+	return next
 }
 
 // cut parses up to a batch of commands from buf[from:]. more tells that there may be another batch.

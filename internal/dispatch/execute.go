@@ -91,6 +91,9 @@ func (w *Worker) run(s *command.Session, r *request) bool {
 	if s.State&command.Unusual != 0 {
 		w.muffle(s, mark)
 	}
+	if w.tx.Stirred() {
+		w.serve()
+	}
 	return true
 }
 
@@ -174,11 +177,29 @@ func (w *Worker) refuse(s *command.Session, spec *command.Spec, e resp.Error) {
 }
 
 // lock takes the locks that a command needs. It reports false, holding none, when the command must
-// wait for the running save.
+// wait for the running save. Whoever waits for keys that are ready, in the shards locked, is served
+// first.
 func (w *Worker) lock(s *command.Session, r *request) bool {
+	kind := w.d.locks[r.spec.Index]
+	if kind == lockNone {
+		return true
+	}
+	for w.lockAs(kind, s, r) {
+		if !w.tx.Unserved() {
+			return true
+		}
+		if kind == lockQueue {
+			w.tx.Unnest()
+		}
+		w.unlock(r.spec)
+		w.serve()
+	}
+	return false
+}
+
+func (w *Worker) lockAs(kind lockKind, s *command.Session, r *request) bool {
 	spec := r.spec
-	switch w.d.locks[spec.Index] {
-	case lockNone:
+	switch kind {
 	case lockOne:
 		w.tx.LockHash(r.hash)
 		if spec.Flags&command.Write != 0 && !w.tx.Ready(int(s.DB), r.args[r.hashed], r.hash) {

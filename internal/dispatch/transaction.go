@@ -30,13 +30,7 @@ func (w *Worker) queue(s *command.Session, r *request) {
 	for _, a := range r.args {
 		size += len(a)
 	}
-	text := make([]byte, 0, size)
-	args := make([][]byte, len(r.args))
-	for i, a := range r.args {
-		at := len(text)
-		text = append(text, a...)
-		args[i] = text[at:len(text):len(text)]
-	}
+	args := copyArgs(r.args)
 	m.Queue = append(m.Queue, command.Queued{Spec: r.spec, Args: args})
 	m.QueueBytes += int64(size + queuedOverhead + queuedPerArg*len(args))
 	w.Writer.Queued()

@@ -21,6 +21,7 @@ func (tx *Tx) Flush(db int, background bool) (removed int64) {
 				continue
 			}
 			sh.touchAll(n, d.has, &ks.hash)
+			tx.markAll(sh, n)
 			removed += int64(d.table.Len())
 			sh.dbs[n].Store(nil)
 			if d.unsaved || background {
@@ -48,6 +49,8 @@ func (tx *Tx) Swap(a, b int) {
 		sh.touchAll(b, either, &ks.hash)
 		sh.dbs[a].Store(db)
 		sh.dbs[b].Store(da)
+		tx.markAll(sh, a)
+		tx.markAll(sh, b)
 	}
 }
 

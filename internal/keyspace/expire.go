@@ -157,7 +157,7 @@ func (tx *Tx) sweepShard(sh *shard) (more bool) {
 			}
 			hash := tx.ks.hash.sum(name)
 			k := Key{tx: tx, sh: sh, d: d, db: db, name: name, hash: hash, ref: ref, e: e}
-			sh.touchWatchers(db, name)
+			tx.tell(sh, db, name)
 			k.Delete()
 			tx.Expired.Add(1)
 			left--

@@ -116,7 +116,7 @@ func (k *Key) Changed(event string) { k.ChangedBy(event, 1) }
 func (k *Key) ChangedBy(event string, n int64) {
 	k.reweigh()
 	k.tx.Dirty.Add(n)
-	k.sh.touchWatchers(k.db, k.name)
+	k.tx.tell(k.sh, k.db, k.name)
 }
 
 // database returns the key's database, made on first use.

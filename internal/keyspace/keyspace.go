@@ -64,6 +64,7 @@ type Keyspace struct {
 	txMu sync.Mutex
 	txs  []*Tx // guarded by txMu; for their counters
 
+	ready  readyQueue
 	lazy   lazyfree
 	region atomic.Pointer[mem.Region] // of the next snapshot's buffers
 }
@@ -77,8 +78,12 @@ type shard struct {
 	keyer  keyer
 	dbs    []atomic.Pointer[database] // nil where nothing was ever stored; written under mu
 	watch  []map[string][]Watcher
+	lines  []map[string]*line
 	snap   *shardSnapshot // nil: no entry of this shard awaits the save
 	moves  uint64         // insertions and removals so far: each makes the slots found before void
+
+	heeded   int // names watched or waited for
+	unserved int // keys of the shard that are in the queue of ready keys or being served
 
 	soonest atomic.Int64 // lower bound of the deadlines held; read without mu
 	untidy  atomic.Bool  // a table may have merges to make up for
@@ -124,6 +129,7 @@ func New(o Options) (*Keyspace, error) {
 		sh.keyer = keyer{base: heap.Base(), heap: heap, hash: &ks.hash, bigs: &sh.bigs}
 		sh.dbs = make([]atomic.Pointer[database], o.Databases)
 		sh.watch = make([]map[string][]Watcher, o.Databases)
+		sh.lines = make([]map[string]*line, o.Databases)
 		sh.soonest.Store(never)
 	}
 	return ks, nil

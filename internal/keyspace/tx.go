@@ -41,6 +41,7 @@ type Tx struct {
 	many    [MaxShards / 64]uint64 // shards locked, when more than one
 	nested  int
 	noTouch bool
+	stirred bool // has made waited keys ready
 	rand    uint64
 	name    []byte // of the key that the sweep works on
 	chance  *rand.Rand

@@ -79,12 +79,25 @@ func (ks *Keyspace) verifyShard(i int) error {
 			return fmt.Errorf("block %d has two owners", c.owned[i])
 		}
 	}
+	heeded := 0
 	for db, names := range c.sh.watch {
+		heeded += len(names)
 		for name, watchers := range names {
 			if len(watchers) == 0 {
 				return fmt.Errorf("database %d: nobody watches %q", db, name)
 			}
 		}
+	}
+	for db, lines := range c.sh.lines {
+		heeded += len(lines)
+		for name, l := range lines {
+			if err := l.verify(); err != nil {
+				return fmt.Errorf("database %d: line of %q: %w", db, name, err)
+			}
+		}
+	}
+	if heeded != c.sh.heeded {
+		return fmt.Errorf("%d names are watched or waited for, the shard counts %d", heeded, c.sh.heeded)
 	}
 	return c.sums()
 }

@@ -14,13 +14,20 @@ func (tx *Tx) Watch(db int, name []byte, w Watcher) {
 	if sh.watch[db] == nil {
 		sh.watch[db] = make(map[string][]Watcher)
 	}
-	sh.watch[db][string(name)] = append(sh.watch[db][string(name)], w)
+	list := sh.watch[db][string(name)]
+	if len(list) == 0 {
+		sh.heeded++
+	}
+	sh.watch[db][string(name)] = append(list, w)
 }
 
 // Unwatch undoes Watch. The key's shard is locked.
 func (tx *Tx) Unwatch(db int, name []byte, w Watcher) {
 	sh := tx.ks.shardOf(tx.ks.hash.sum(name))
 	list := sh.watch[db][string(name)]
+	if len(list) == 0 {
+		return
+	}
 	for i := range list {
 		if list[i] == w {
 			list[i] = list[len(list)-1]
@@ -33,6 +40,7 @@ func (tx *Tx) Unwatch(db int, name []byte, w Watcher) {
 		sh.watch[db][string(name)] = list
 	} else {
 		delete(sh.watch[db], string(name))
+		sh.heeded--
 	}
 }
 

@@ -193,6 +193,7 @@ func (s *Server) start(listeners []*listener) error {
 		return err
 	}
 	go s.cron()
+	go s.keepTime()
 	go s.sweep(s.keyspace.NewTx())
 	go s.free(s.keyspace.NewTx())
 	return nil

@@ -74,6 +74,7 @@ func (l *clients) Kill(s, caller *command.Session) {
 		s.State |= command.Closing
 		return
 	}
+	l.srv.dispatcher.ForgetAlone(s)
 	s.State |= command.Killed
 	s.Conn.(*conn).link.closeSoon()
 }
@@ -87,8 +88,10 @@ func (l *clients) Unpause() {
 	l.srv.resume()
 }
 
-// Unblock implements command.Clients. No command of this version blocks its client.
-func (l *clients) Unblock(*command.Session, bool) bool { return false }
+// Unblock implements command.Clients.
+func (l *clients) Unblock(s *command.Session, withError bool) bool {
+	return l.srv.dispatcher.Unblock(s, withError)
+}
 
 // tidy closes the connections that are idle for too long or over their soft output limit. The world
 // is stopped.
@@ -96,7 +99,7 @@ func (l *clients) tidy(cfg *config.Config, now uint32) {
 	for c := l.first; c != nil; {
 		next := c.next
 		switch {
-		case c.State&(command.Killed|command.Parked) != 0:
+		case c.State&(command.Killed|command.Parked|command.Blocked) != 0:
 		case cfg.Timeout > 0 && int64(now-c.Active) > cfg.Timeout:
 			l.srv.log.Verbose("Closing idle client")
 			l.Kill(&c.Session, nil)
@@ -124,6 +127,9 @@ func (l *clients) totals() totals {
 		t.maxOutput = max(t.maxOutput, int64(b.Output))
 		if c.State&command.Watching != 0 {
 			t.watching++
+		}
+		if c.State&(command.Parked|command.Blocked) != 0 {
+			t.blocked++
 		}
 	}
 	return t

@@ -151,6 +151,10 @@ func (x *executor) advance(c *conn, data []byte) bool {
 			c.State |= command.Parked
 			c.link.park()
 			return true
+		case verdict == dispatch.Blocked:
+			c.keep(data)
+			c.link.block()
+			return true
 		case c.out.size() > maxUnsent:
 			c.keep(data)
 			c.link.choke()
@@ -159,13 +163,16 @@ func (x *executor) advance(c *conn, data []byte) bool {
 			continue
 		}
 		c.keep(data)
-		if limit := x.srv.cfg().ClientQueryBufferLimit; int64(len(c.in)) > limit {
-			x.srv.stats.queryLimit.Add(1)
-			x.srv.log.Warning("Closing client that reached max query buffer length: %s", x.srv.describe(c))
-			return false
-		}
-		return true
+		return !x.srv.overInputLimit(c)
 	}
+}
+
+// answer writes the reply of a connection's blocked command and goes on with its input. It reports
+// false when the connection is to be closed.
+func (x *executor) answer(c *conn, reply []byte) bool {
+	c.State &^= command.Blocked
+	x.worker.Writer.Raw(reply)
+	return x.advance(c, c.in)
 }
 
 // send writes the worker's replies to the connection and keeps what the socket does not take. It

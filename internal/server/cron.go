@@ -1,8 +1,8 @@
 // Cron: what is done from time to time, apart from commands.
 //
-// Three jobs, each with a goroutine of its own: the cron proper, hz times a second (clients, save
-// points, samples, title); the sweep of expired keys, which sleeps until the next deadline; and the
-// freeing of what was flushed in the background. Only cron's look at clients and
+// Four jobs, each with a goroutine of its own: the cron proper, hz times a second (clients, save
+// points, samples, title); the sweep of expired keys, which sleeps until the next deadline; the
+// timeouts of blocked clients; and the freeing of what was flushed in the background. Only cron's look at clients and
 // save points stops the world.
 
 package server
@@ -103,6 +103,7 @@ func (s *Server) sweep(tx *keyspace.Tx) {
 		now := s.clock.Millis()
 		next := tx.Sweep(now, sweepCap, func() time.Duration { return time.Duration(s.clock.Mono() - began) })
 		s.stats.sweepNanos.Add(s.clock.Mono() - began)
+		s.dispatcher.Sweep(tx)
 		if next <= now+1 {
 			time.Sleep(sweepRest)
 			continue
@@ -126,4 +127,33 @@ func (s *Server) free(tx *keyspace.Tx) {
 }
 
 // resume lets every executor try its waiting commands again.
-func (s *Server) resume() { s.network.resume() }
+func (s *Server) resume() {
+	s.network.resume()
+	s.dispatcher.Retry()
+}
+
+// keeperNap is the longest that the keeper of time sleeps while somebody waits with a timeout: the
+// wall clock may be set meanwhile.
+const keeperNap = time.Second
+
+// keepTime ends the waits of blocked clients when their time is over, until the process ends.
+func (s *Server) keepTime() {
+	w := s.dispatcher.NewWorker()
+	world := &s.dispatcher.World
+	timer := time.NewTimer(keeperNap)
+	for {
+		select {
+		case <-timer.C:
+		case <-s.dispatcher.Nudge:
+		}
+		world.Enter()
+		w.Turn()
+		now := s.clock.Millis()
+		next, ok := w.Keep(now)
+		world.Leave()
+		timer.Stop()
+		if ok {
+			timer.Reset(min(time.Duration(next-now)*time.Millisecond, keeperNap))
+		}
+	}
+}

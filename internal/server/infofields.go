@@ -80,10 +80,16 @@ func (s *Server) clientFields() []info.Field {
 		info.Bytes(section, "client_recent_max_output_buffer", "Largest output that a connection holds.", func() int64 { return s.clients.totals().maxOutput }),
 		info.Count(section, "blocked_clients", "Connections whose command waits.", func() int64 { return int64(s.clients.totals().blocked) }),
 		info.Count(section, "tracking_clients", "Connections that track keys.", zero),
-		info.Count(section, "clients_in_timeout_table", "Blocked connections with a timeout.", zero),
-		info.Count(section, "total_blocking_keys", "Keys that connections wait for.", zero),
-		info.Count(section, "total_blocking_keys_on_nokey", "Of those, the ones waited for to be deleted.", zero),
+		info.Count(section, "clients_in_timeout_table", "Blocked connections with a timeout.", func() int64 { _, timed := s.dispatcher.Blocked(); return int64(timed) }),
+		info.Count(section, "total_blocking_keys", "Keys that connections wait for.", func() int64 { keys, _ := s.waited(); return keys }),
+		info.Count(section, "total_blocking_keys_on_nokey", "Of those, the ones waited for to be deleted.", func() int64 { _, gone := s.waited(); return gone }),
 	}
+}
+
+// waited counts the keys that connections wait for, and those of them waited for to go.
+func (s *Server) waited() (keys, gone int64) {
+	s.locked(func(tx *keyspace.Tx) { keys, gone = tx.Waited() })
+	return keys, gone
 }
 
 // usedMemory is what the process uses for data, index, connections and buffers, in bytes.

@@ -167,7 +167,7 @@ func (l *loop) event(ev *syscall.EpollEvent) {
 	if c == nil {
 		return
 	}
-	if ev.Events&(syscall.EPOLLHUP|syscall.EPOLLERR) != 0 && c.link.armed&syscall.EPOLLIN == 0 {
+	if ev.Events&(syscall.EPOLLHUP|syscall.EPOLLERR|syscall.EPOLLRDHUP) != 0 && c.link.armed&syscall.EPOLLIN == 0 {
 		l.close(c)
 		return
 	}
@@ -185,7 +185,7 @@ func (l *loop) drained(c *conn) bool {
 	if !l.flush(c) {
 		return false
 	}
-	if c.out == nil && c.link.armed&syscall.EPOLLIN == 0 && c.State&(command.Parked|command.Closing) == 0 {
+	if c.out == nil && c.link.armed&syscall.EPOLLIN == 0 && c.State&(command.Parked|command.Blocked|command.Closing) == 0 {
 		c.link.arm(c.link.armed | syscall.EPOLLIN)
 		return l.advance(c, c.in)
 	}
@@ -344,10 +344,10 @@ func (l *loop) close(c *conn) {
 	if c.link.loop == nil {
 		return
 	}
+	l.srv.forget(c, l.worker.Tx())
 	l.conns[c.link.fd] = nil
 	_ = syscall.Close(int(c.link.fd))
 	c.link.loop = nil
-	l.srv.forget(c, l.worker.Tx())
 }
 
 // arm changes the events waited for.
@@ -376,6 +376,23 @@ func (k *link) choke() { k.arm(k.armed &^ syscall.EPOLLIN) }
 func (k *link) park() {
 	k.arm(k.armed &^ syscall.EPOLLIN)
 	k.loop.parked = append(k.loop.parked, k.owner())
+}
+
+// block stops reading until the blocked command has its reply. The client's end is still seen.
+func (k *link) block() { k.arm(k.armed&^syscall.EPOLLIN | syscall.EPOLLRDHUP) }
+
+// deliver has the connection's loop answer its blocked command. It is called inside the world.
+func (k *link) deliver(c *conn, reply []byte) {
+	l := k.loop
+	l.post(func() {
+		if k.loop == nil {
+			return // closed meanwhile
+		}
+		k.arm(k.armed&^syscall.EPOLLRDHUP | syscall.EPOLLIN)
+		if !l.answer(c, reply) {
+			l.close(c)
+		}
+	})
 }
 
 // owner returns the connection this link is part of.

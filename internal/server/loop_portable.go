@@ -3,14 +3,17 @@
 // The portable loop: a goroutine for each connection, where there is no loop of our own.
 //
 // A connection's goroutine waits outside of the world: for input, for the client to read its
-// replies, or for its parked command's turn. To run what it has read it takes one of a few executors and
-// enters the world, in this order, since an executor may be stopping the world. It is the only one
-// that touches its connection, as a loop is elsewhere. While replies wait, nothing is read.
+// replies, for its parked command's turn, or for its blocked command's reply. To run what it has
+// read it takes one of a few executors and enters the world, in this order, since an executor may be
+// stopping the world. It is the only one that touches its connection, as a loop is elsewhere. While
+// replies wait, nothing is read.
 
 package server
 
 import (
+	"errors"
 	"net"
+	"os"
 	"runtime"
 	"sync"
 	"syscall"
@@ -49,6 +52,10 @@ type link struct {
 	unix   bool
 	wake   chan struct{} // tells that a parked command may run
 	choked bool          // input waits for replies to be read
+
+	replyMu sync.Mutex // guards the fields below
+	replied bool       // the blocked command has its reply
+	reply   []byte
 }
 
 // network is the server's listeners, and the executors that connections share.
@@ -124,7 +131,8 @@ func (n *network) accept(ln *listener) {
 // admit gives a new connection its goroutine, or refuses it.
 func (n *network) admit(socket net.Conn, unix bool) {
 	c := &conn{}
-	c.link = link{conn: c, socket: socket, net: n, unix: unix, wake: make(chan struct{}, 1)}
+	k := &c.link
+	k.conn, k.socket, k.net, k.unix, k.wake = c, socket, n, unix, make(chan struct{}, 1)
 	raw, err := socket.(syscall.Conn).SyscallConn()
 	if err != nil {
 		_ = socket.Close()
@@ -155,6 +163,7 @@ const (
 	needRoom   // for replies, at the client's end
 	needResume // of its parked command
 	needTurn   // for input that is here already
+	needReply  // of its blocked command; input may come meanwhile
 )
 
 // pending is a need and the bytes to read into, or to send.
@@ -204,6 +213,10 @@ func (n *network) step(c *conn, p pending, buf []byte) (after pending) {
 	switch p.need {
 	case needInput:
 		count, err = c.link.socket.Read(p.data)
+	case needReply:
+		if count, err = c.link.socket.Read(p.data); errors.Is(err, os.ErrDeadlineExceeded) {
+			err = nil // deliver's doing
+		}
 	case needRoom:
 		count, err = c.link.socket.Write(p.data)
 	case needResume:
@@ -241,6 +254,14 @@ func (n *network) act(t *turner, c *conn, p pending, count int) bool {
 			return c.State&command.Closing == 0
 		}
 		return true
+	case needReply:
+		n.srv.stats.netIn.Add(int64(count))
+		c.in = c.in[:len(c.in)+count]
+		return !n.srv.overInputLimit(c)
+	case needTurn:
+		if c.State&command.Blocked != 0 {
+			return t.answer(c, c.link.takeReply())
+		}
 	case needResume:
 		n.unpark(c)
 		c.State &^= command.Parked | command.Pausing
@@ -259,7 +280,9 @@ func (c *conn) pending(buf []byte) pending {
 		return pending{needRoom, waiting[:min(len(waiting), drainSize)]}
 	case c.State&command.Parked != 0:
 		return pending{need: needResume}
-	case c.link.choked:
+	case c.State&command.Blocked != 0 && !c.link.hasReply():
+		return pending{needReply, c.room()}
+	case c.link.choked || c.State&command.Blocked != 0:
 		return pending{need: needTurn}
 	case len(c.in) > 0:
 		return pending{needInput, c.room()}
@@ -340,6 +363,33 @@ func (k *link) park() {
 	k.net.mu.Lock()
 	defer k.net.mu.Unlock()
 	k.net.parked[k.conn] = struct{}{}
+}
+
+// block needs nothing: the goroutine sees that its command is blocked.
+func (k *link) block() {}
+
+// deliver hands the connection's goroutine the reply of its blocked command, and ends its reading.
+func (k *link) deliver(_ *conn, reply []byte) {
+	k.replyMu.Lock()
+	defer k.replyMu.Unlock()
+	k.replied, k.reply = true, reply
+	_ = k.socket.SetReadDeadline(time.Unix(1, 0))
+}
+
+func (k *link) hasReply() bool {
+	k.replyMu.Lock()
+	defer k.replyMu.Unlock()
+	return k.replied
+}
+
+// takeReply takes what deliver brought.
+func (k *link) takeReply() []byte {
+	k.replyMu.Lock()
+	defer k.replyMu.Unlock()
+	reply := k.reply
+	k.replied, k.reply = false, nil
+	_ = k.socket.SetReadDeadline(time.Time{})
+	return reply
 }
 
 func (k *link) rouse() {

@@ -113,6 +113,10 @@ func New(store *config.Store, files vfs.FS) (*Server, error) {
 	s.env.Errors.OnFlood = s.errorFlood
 	s.clients.srv = s
 	s.dispatcher = dispatch.New(s.env)
+	s.dispatcher.Deliver = func(to *command.Session, reply []byte) {
+		c := to.Conn.(*conn)
+		c.link.deliver(c, reply)
+	}
 	s.persist = persist.New(persist.Options{
 		Files: files, Config: store, Keyspace: ks, Clock: s.clock, Log: s.log, Latency: s.env.Latency,
 		UsedMemory: s.usedMemory, Resume: s.resume, Refuse: s.dispatcher.RefuseWrites,
@@ -186,8 +190,9 @@ func (s *Server) fromHere(c *conn) bool {
 	return err == nil && net.ParseIP(host).IsLoopback()
 }
 
-// forget takes a closed connection out of the server. tx is its executor's.
+// forget takes a connection that ends out of the server. tx is its executor's.
 func (s *Server) forget(c *conn, tx *keyspace.Tx) {
+	s.dispatcher.Forget(&c.Session, tx)
 	c.Unwatch(tx)
 	c.DropQueue()
 	s.clients.remove(c)
@@ -206,6 +211,16 @@ func (s *Server) overOutputLimit(c *conn) bool {
 	}
 	s.stats.outputLimit.Add(1)
 	s.log.Warning("Client %s closed for overcoming of output buffer limits.", s.describe(c))
+	return true
+}
+
+// overInputLimit tells whether a client has sent more than its next command may be long, and logs it.
+func (s *Server) overInputLimit(c *conn) bool {
+	if int64(len(c.in)) <= s.cfg().ClientQueryBufferLimit {
+		return false
+	}
+	s.stats.queryLimit.Add(1)
+	s.log.Warning("Closing client that reached max query buffer length: %s", s.describe(c))
 	return true
 }
 
