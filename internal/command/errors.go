@@ -7,7 +7,9 @@ import "tarn/internal/resp"
 
 // Of any command.
 const (
-	ErrSyntax resp.Error = "ERR syntax error"
+	ErrSyntax      resp.Error = "ERR syntax error"
+	ErrNotPositive resp.Error = "ERR value is out of range, must be positive"
+	ErrOutOfRange  resp.Error = "ERR value is out of range"
 )
 
 // Of strings.
@@ -43,6 +45,14 @@ const (
 	ErrNoSuchKey  resp.Error = "ERR no such key"
 	ErrSameObject resp.Error = "ERR source and destination objects are the same"
 	ErrCursor     resp.Error = "ERR invalid cursor"
+)
+
+// Of sets.
+const (
+	ErrDraws    resp.Error = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
+	ErrKeyCount resp.Error = "ERR numkeys should be greater than 0"
+	ErrFewKeys  resp.Error = "ERR Number of keys can't be greater than number of args"
+	ErrLimit    resp.Error = "ERR LIMIT can't be negative"
 )
 
 // Of deadlines.

@@ -10,12 +10,14 @@ var setRows = []Spec{
 		Keys:    []KeySpec{{Flags: RW | Insert, At: 1}},
 		History: []Change{{"2.4.0", "Takes several `member` arguments."}},
 		Args:    "key@0 member...",
+		Run:     sadd,
 	},
 	{
 		Name: "scard", Arity: 2, Flags: ReadOnly | Fast, Categories: CatSet, Since: "1.0.0",
 		Cost: "O(1)", Summary: "Counts the members of a set.",
 		Keys: []KeySpec{{Flags: RO, At: 1}},
 		Args: "key@0",
+		Run:  scard,
 	},
 	{
 		Name: "sdiff", Arity: -2, Flags: ReadOnly, Categories: CatSet, Since: "1.0.0",
@@ -24,6 +26,7 @@ var setRows = []Spec{
 		Keys:    []KeySpec{{Flags: RO | Access, At: 1, Last: -1}},
 		Tips:    []string{"nondeterministic_output_order"},
 		Args:    "key@0...",
+		Run:     sdiff,
 	},
 	{
 		Name: "sdiffstore", Arity: -3, Flags: Write | DenyOOM, Categories: CatSet, Since: "1.0.0",
@@ -31,6 +34,7 @@ var setRows = []Spec{
 		Summary: "Stores the members of the first set that no other set has.",
 		Keys:    []KeySpec{{Flags: OW | Update, At: 1}, {Flags: RO | Access, At: 2, Last: -1}},
 		Args:    "destination@0 key@1...",
+		Run:     sdiffstore,
 	},
 	{
 		Name: "sinter", Arity: -2, Flags: ReadOnly, Categories: CatSet, Since: "1.0.0",
@@ -39,6 +43,7 @@ var setRows = []Spec{
 		Keys:    []KeySpec{{Flags: RO | Access, At: 1, Last: -1}},
 		Tips:    []string{"nondeterministic_output_order"},
 		Args:    "key@0...",
+		Run:     sinter,
 	},
 	{
 		Name: "sintercard", Arity: -3, Flags: ReadOnly, Categories: CatSet, Since: "7.0.0",
@@ -46,6 +51,7 @@ var setRows = []Spec{
 		Summary: "Counts the members that all sets share.",
 		Keys:    []KeySpec{{Flags: RO | Access, At: 1, Counted: true}},
 		Args:    "numkeys:int key@0... [LIMIT=limit:int]",
+		Run:     sintercard,
 	},
 	{
 		Name: "sinterstore", Arity: -3, Flags: Write | DenyOOM, Categories: CatSet, Since: "1.0.0",
@@ -53,12 +59,14 @@ var setRows = []Spec{
 		Summary: "Stores the members that all sets share.",
 		Keys:    []KeySpec{{Flags: RW | Update, At: 1}, {Flags: RO | Access, At: 2, Last: -1}},
 		Args:    "destination@0 key@1...",
+		Run:     sinterstore,
 	},
 	{
 		Name: "sismember", Arity: 3, Flags: ReadOnly | Fast, Categories: CatSet, Since: "1.0.0",
 		Cost: "O(1)", Summary: "Tells whether a member is in a set.",
 		Keys: []KeySpec{{Flags: RO, At: 1}},
 		Args: "key@0 member",
+		Run:  sismember,
 	},
 	{
 		Name: "smembers", Arity: 2, Flags: ReadOnly, Categories: CatSet, Since: "1.0.0",
@@ -66,18 +74,21 @@ var setRows = []Spec{
 		Keys: []KeySpec{{Flags: RO | Access, At: 1}},
 		Tips: []string{"nondeterministic_output_order"},
 		Args: "key@0",
+		Run:  smembers,
 	},
 	{
 		Name: "smismember", Arity: -3, Flags: ReadOnly | Fast, Categories: CatSet, Since: "6.2.0",
 		Cost: "O(N) for N members asked about", Summary: "Tells of several members whether they are in a set.",
 		Keys: []KeySpec{{Flags: RO | Access, At: 1}},
 		Args: "key@0 member...",
+		Run:  smismember,
 	},
 	{
 		Name: "smove", Arity: 4, Flags: Write | Fast, Categories: CatSet, Since: "1.0.0",
 		Cost: "O(1)", Summary: "Moves a member to another set.",
 		Keys: []KeySpec{{Flags: RW | Access | Delete, At: 1}, {Flags: RW | Insert, At: 2}},
 		Args: "source@0 destination@1 member",
+		Run:  smove,
 	},
 	{
 		Name: "spop", Arity: -2, Flags: Write | Fast, Categories: CatSet, Since: "1.0.0",
@@ -87,6 +98,7 @@ var setRows = []Spec{
 		History: []Change{{"3.2.0", "Gained `count`."}},
 		Tips:    []string{"nondeterministic_output"},
 		Args:    "key@0 [count:int#3.2.0]",
+		Run:     spop,
 	},
 	{
 		Name: "srandmember", Arity: -2, Flags: ReadOnly, Categories: CatSet, Since: "1.0.0",
@@ -95,6 +107,7 @@ var setRows = []Spec{
 		History: []Change{{"2.6.0", "Gained `count`."}},
 		Tips:    []string{"nondeterministic_output"},
 		Args:    "key@0 [count:int#2.6.0]",
+		Run:     srandmember,
 	},
 	{
 		Name: "srem", Arity: -3, Flags: Write | Fast, Categories: CatSet, Since: "1.0.0",
@@ -102,6 +115,7 @@ var setRows = []Spec{
 		Keys:    []KeySpec{{Flags: RW | Delete, At: 1}},
 		History: []Change{{"2.4.0", "Takes several `member` arguments."}},
 		Args:    "key@0 member...",
+		Run:     srem,
 	},
 	{
 		Name: "sscan", Arity: -3, Flags: ReadOnly, Categories: CatSet, Since: "2.8.0",
@@ -110,6 +124,7 @@ var setRows = []Spec{
 		Keys:    []KeySpec{{Flags: RO | Access, At: 1}},
 		Tips:    []string{"nondeterministic_output"},
 		Args:    "key@0 cursor:int [MATCH=pattern:pattern] [COUNT=count:int]",
+		Run:     sscan,
 	},
 	{
 		Name: "sunion", Arity: -2, Flags: ReadOnly, Categories: CatSet, Since: "1.0.0",
@@ -117,11 +132,13 @@ var setRows = []Spec{
 		Keys: []KeySpec{{Flags: RO | Access, At: 1, Last: -1}},
 		Tips: []string{"nondeterministic_output_order"},
 		Args: "key@0...",
+		Run:  sunion,
 	},
 	{
 		Name: "sunionstore", Arity: -3, Flags: Write | DenyOOM, Categories: CatSet, Since: "1.0.0",
 		Cost: "O(N) for N members in all the sets together", Summary: "Stores the members of any of the sets.",
 		Keys: []KeySpec{{Flags: OW | Update, At: 1}, {Flags: RO | Access, At: 2, Last: -1}},
 		Args: "destination@0 key@1...",
+		Run:  sunionstore,
 	},
 }

@@ -42,8 +42,9 @@ func randomkey(c *Call) error {
 	return nil
 }
 
-// scanOptions say what SCAN looks for.
+// scanOptions say what SCAN, or one of its kin for elements of a key, looks for.
 type scanOptions struct {
+	elements bool // not keys: there is no TYPE
 	count    int64
 	pattern  []byte // nil: any
 	typeName []byte // nil: any
@@ -82,7 +83,7 @@ func scan(c *Call) error {
 	return nil
 }
 
-// parse reads SCAN's options.
+// parse reads the options.
 func (o *scanOptions) parse(args [][]byte) error {
 	for ; len(args) >= 2; args = args[2:] {
 		switch name, value := args[0], args[1]; {
@@ -100,7 +101,7 @@ func (o *scanOptions) parse(args [][]byte) error {
 			if string(value) == "*" {
 				o.pattern = nil // matches the empty name too
 			}
-		case isToken(name, "TYPE"):
+		case isToken(name, "TYPE") && !o.elements:
 			o.typeName = value
 		default:
 			return ErrSyntax

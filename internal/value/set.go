@@ -418,3 +418,6 @@ func (s Set) Verify() error {
 	}
 	return nil
 }
+
+// IsIntset tells whether the set is kept as integers alone.
+func (s Set) IsIntset() bool { return s.key.Exists() && s.key.Shape() == keyspace.Alt }
