@@ -48,6 +48,7 @@ type bigState struct {
 	due     int64  // of a hash, the soonest field deadline that the tree was told of
 	cut     bool   // a record of the running save will be made from it
 	doomed  bool   // no key holds it any more
+	readers []*Reading
 }
 
 // bigs is a shard's list of its Bigs, by handle. Handle 0 is none.
@@ -87,7 +88,12 @@ func (b *bigs) drop(handle uint32) {
 	st := b.at(handle)
 	st.doomed = true
 	b.doomed.Add(1)
-	if !st.cut {
+	b.release(handle)
+}
+
+// release has a doomed Big freed when nobody needs it any more.
+func (b *bigs) release(handle uint32) {
+	if st := b.at(handle); st.doomed && !st.cut && len(st.readers) == 0 {
 		b.queue = append(b.queue, handle)
 	}
 }
@@ -103,9 +109,7 @@ func (b *bigs) endSave(handle uint32) {
 	st := b.at(handle)
 	st.cut = false
 	st.big.EndSave()
-	if st.doomed {
-		b.queue = append(b.queue, handle)
-	}
+	b.release(handle)
 }
 
 // bigFreeSlice is how many blocks of a Big are freed under one hold of a shard's lock: some 20 µs.
@@ -149,6 +153,9 @@ func (k *Key) Big() Big { return k.sh.bigs.at(k.e.handle(k.e.layout())).big }
 // claimed it, if it needs it. Changed must be called afterwards.
 func (k *Key) EditBig() Big {
 	k.beforeChange()
+	if handle := k.e.handle(k.e.layout()); len(k.sh.bigs.at(handle).readers) > 0 {
+		k.sh.bigs.finishReaders(handle)
+	}
 	return k.Big()
 }
 

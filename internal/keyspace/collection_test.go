@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tarn/internal/mem"
+	"tarn/internal/resp"
 	"tarn/test/chance"
 )
 
@@ -423,5 +424,70 @@ func TestSnapshotOfCollections(t *testing.T) {
 		if t.Failed() {
 			t.Fatalf("seed %#x, shards %d", seed, shards)
 		}
+	}
+}
+
+// TestReading reads values slice by slice while they are changed, moved and dropped: each reply must
+// hold what was there when it began.
+func TestReading(t *testing.T) {
+	seed := chance.Seed(t)
+	r := rand.New(rand.NewPCG(seed, 0))
+	ks, err := New(Options{Shards: 1, Databases: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &shelf{t: t, r: r, ks: ks, tx: ks.NewTx(), model: [2]map[string]thing{{}, {}}}
+	h.tx.SetNow(1)
+	type reply struct {
+		reading *Reading
+		want    []byte
+		w       resp.Writer
+		more    bool
+	}
+	var open []*reply
+	for range 3000 {
+		h.op()
+		if db := r.IntN(2); len(open) < 10 && r.IntN(2) == 0 {
+			h.tx.LockAll()
+			if k := h.key(db); k.Exists() && k.Type() != String && k.Shape() == InBig {
+				big, next := k.Big().(*pile), 0
+				p := &reply{more: true}
+				p.w.Reset(nil, resp.RESP2)
+				p.reading = k.Read(resp.RESP2, func(w *resp.Writer, limit int) bool {
+					for start := w.Len(); next < len(big.refs) && w.Len()-start < limit; next++ {
+						w.Raw(big.heap.Bytes(big.refs[next], big.sizes[next]))
+					}
+					return next < len(big.refs)
+				})
+				p.want = bytes.Join(h.model[db][string(k.name)].parts, nil)
+				open = append(open, p)
+			}
+			h.tx.Unlock()
+		}
+		if len(open) > 0 && r.IntN(2) == 0 {
+			i := r.IntN(len(open))
+			p := open[i]
+			switch {
+			case r.IntN(10) == 0:
+				p.reading.Drop()
+			case p.reading.Append(&p.w, 100):
+				continue
+			case !bytes.Equal(p.w.Buffer(), p.want):
+				t.Fatalf("seed %#x: read %q, want %q", seed, p.w.Buffer(), p.want)
+			}
+			open = append(open[:i], open[i+1:]...)
+		}
+		if r.IntN(10) == 0 {
+			h.tx.FreeLazily()
+		}
+	}
+	for _, p := range open {
+		p.reading.Drop()
+	}
+	h.check()
+	for h.tx.FreeLazily() {
+	}
+	if err := ks.Close(); err != nil {
+		t.Error(err)
 	}
 }
