@@ -5,7 +5,6 @@ package command
 import (
 	"bytes"
 
-	"tarn/internal/keyspace"
 	"tarn/internal/value"
 )
 
@@ -138,16 +137,6 @@ func srem(c *Call) error {
 	c.Reply.Int(removed)
 	return nil
 }
-
-// changedIfGone says that a key went with the last of what it held.
-func changedIfGone(k *keyspace.Key) {
-	if !k.Exists() {
-		k.ChangedBy("del", 0)
-	}
-}
-
-// replyMember replies with a member.
-func (c *Call) replyMember(m value.Member) { replyMemberTo(c.Reply, m) }
 
 // replyMembers replies with all members, without announcing them.
 func (c *Call) replyMembers(s value.Set) {
