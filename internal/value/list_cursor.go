@@ -1,0 +1,152 @@
+// Cursor: a walk over a list, from any position to either end, leaf by leaf.
+
+package value
+
+import (
+	"tarn/internal/btree"
+	"tarn/internal/listpack"
+)
+
+// ListCursor walks a list. It is valid until the list changes.
+type ListCursor struct {
+	nodes *listNodes // nil: lp is the whole list
+	path  btree.Path
+	lp    []byte // the leaf, nil when plain is
+	plain []byte
+	at    int // offset in lp of the next element; -1: none is left in the leaf
+	pos   int // of the next element
+	back  bool
+}
+
+// From returns a cursor whose next element is at position i, and which goes on towards the tail. A
+// position beyond the list has no element.
+func (l *List) From(i int) ListCursor { return l.cursor(i, false) }
+
+// BackFrom returns a cursor whose next element is at position i, and which goes on towards the head.
+func (l *List) BackFrom(i int) ListCursor { return l.cursor(i, true) }
+
+func (l *List) cursor(i int, back bool) ListCursor {
+	c := ListCursor{nodes: l.nodes, pos: i, at: -1, back: back}
+	switch {
+	case i < 0 || i >= l.Len():
+		c.nodes = nil
+	case l.nodes == nil:
+		c.lp = l.key.Packed()
+		c.at = listpack.Seek(c.lp, i)
+	default:
+		offset := c.seek(i)
+		c.open()
+		if c.lp != nil {
+			c.at = listpack.Seek(c.lp, offset)
+		}
+	}
+	return c
+}
+
+// seek makes the path lead to the leaf of position i.
+func (c *ListCursor) seek(i int) (offset int) {
+	if n := c.nodes; i == n.Len()-1 {
+		n.seq.Last(&c.path)
+		return n.seq.Count(&c.path) - 1
+	}
+	return c.nodes.seq.Find(i, &c.path)
+}
+
+// open makes the path's leaf the cursor's, at its first element or its last.
+func (c *ListCursor) open() {
+	n, r := c.nodes, c.path.Leaf
+	if n.kind(r) == leafPlain {
+		c.lp, c.plain, c.at = nil, n.plain(r), 0
+		return
+	}
+	c.lp, c.plain = n.pack(r), nil
+	if c.back {
+		c.at = listpack.Last(c.lp)
+	} else {
+		c.at = listpack.First(c.lp)
+	}
+}
+
+// turn opens the next leaf, and reports whether there is one.
+func (c *ListCursor) turn() bool {
+	if c.nodes == nil || c.back && !c.nodes.seq.Prev(&c.path) || !c.back && !c.nodes.seq.Next(&c.path) {
+		return false
+	}
+	c.open()
+	return true
+}
+
+// Position returns that of the next element.
+func (c *ListCursor) Position() int { return c.pos }
+
+// Next returns the next element, borrowed, and false at the end.
+func (c *ListCursor) Next() (v listpack.Value, ok bool) {
+	if c.at < 0 && !c.turn() {
+		return v, false
+	}
+	switch {
+	case c.lp == nil:
+		v.Str, c.at = c.plain, -1
+	case c.back:
+		v = listpack.Get(c.lp, c.at)
+		c.at = listpack.Prev(c.lp, c.at)
+	default:
+		v, c.at = listpack.Read(c.lp, c.at)
+	}
+	if c.back {
+		c.pos--
+	} else {
+		c.pos++
+	}
+	return v, true
+}
+
+// Find goes on to the next element equal to elem, passes it, and returns its position, or -1 at the
+// end or when the next most elements are others.
+func (c *ListCursor) Find(elem []byte, most int) (pos int) {
+	if c.back {
+		return c.findBack(elem, most)
+	}
+	stop := c.pos + most
+	for c.pos < stop && (c.at >= 0 || c.turn()) {
+		if c.lp == nil {
+			found := string(c.plain) == string(elem)
+			c.at = -1
+			if c.pos++; found {
+				return c.pos - 1
+			}
+			continue
+		}
+		found := listpack.Find(c.lp, c.at, elem, 0)
+		end := found
+		if found < 0 {
+			end = listpack.End(c.lp)
+		}
+		for c.at < end && c.pos < stop {
+			c.at += listpack.EntrySize(c.lp, c.at)
+			c.pos++
+		}
+		switch {
+		case found < 0:
+			c.at = -1
+		case c.at == found && c.pos < stop:
+			c.at = listpack.Next(c.lp, found)
+			c.pos++
+			return c.pos - 1
+		}
+	}
+	return -1
+}
+
+func (c *ListCursor) findBack(elem []byte, most int) (pos int) {
+	for range most {
+		v, ok := c.Next()
+		if !ok {
+			return -1
+		}
+		if v.Is(elem) {
+			return c.pos + 1
+		}
+	}
+	return -1
+}

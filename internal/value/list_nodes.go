@@ -1,0 +1,546 @@
+// A large list: leaves (list_leaf.go) in a counted sequence.
+//
+// An element is found by one descent to its leaf and a walk through that. Leaves grow up to the limit
+// of list-max-listpack-size; one that is full is left behind by a push and split by an insertion in
+// its middle. Where elements go from the middle, small neighbours are joined; at the ends a leaf just
+// dwindles. An element too large for any leaf is one alone.
+//
+// Changes report false when memory is refused, and then the list holds what it held.
+
+package value
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"tarn/internal/btree"
+	"tarn/internal/keyspace"
+	"tarn/internal/listpack"
+	"tarn/internal/mem"
+)
+
+// listNodes is a keyspace.Big. To be made by newListNodes.
+type listNodes struct {
+	heap  *mem.Heap
+	seq   btree.Sequence
+	limit leafLimit
+	bytes uint64 // of the leaves' blocks
+	epoch byte   // that new leaves carry, 0 or 1
+	cut   listCut
+}
+
+func newListNodes(h *mem.Heap, limit leafLimit) *listNodes {
+	return &listNodes{heap: h, seq: btree.NewSequence(h), limit: limit}
+}
+
+// Len returns the number of elements.
+func (n *listNodes) Len() int { return n.seq.Len() }
+
+// Bytes returns the size of all blocks, of leaves and of the tree; not of what is kept aside.
+func (n *listNodes) Bytes() uint64 { return n.bytes + n.seq.Bytes() }
+
+// Encoding returns "quicklist".
+func (n *listNodes) Encoding() string { return "quicklist" }
+
+// push puts elem before the first element or behind the last.
+func (n *listNodes) push(elem []byte, atHead bool) bool {
+	if n.Len() == math.MaxUint32 {
+		return false
+	}
+	var p btree.Path
+	size := listpack.Size(elem)
+	if n.end(&p, atHead) {
+		if n.fits(&p, size) {
+			return n.put(&p, n.endOf(&p, atHead), elem, size)
+		}
+		n.trim(&p)
+	}
+	return n.insertLeaf(&p, !atHead, n.newOne(elem, size, atHead), 1)
+}
+
+// end makes p lead to the first or the last leaf.
+func (n *listNodes) end(p *btree.Path, head bool) bool {
+	if head {
+		return n.seq.First(p)
+	}
+	return n.seq.Last(p)
+}
+
+// endOf returns the offset at which an element is put to the head or the tail of p's leaf.
+func (n *listNodes) endOf(p *btree.Path, head bool) int {
+	if head {
+		return packHead
+	}
+	return listpack.End(n.pack(p.Leaf))
+}
+
+// fits tells whether p's leaf may take another element of so many bytes.
+func (n *listNodes) fits(p *btree.Path, size int) bool {
+	return n.kind(p.Leaf) == leafPacked && n.limit.holds(len(n.pack(p.Leaf))+size, n.seq.Count(p)+1)
+}
+
+// put writes elem, of size bytes as an element, into p's leaf at offset at.
+func (n *listNodes) put(p *btree.Path, at int, elem []byte, size int) bool {
+	lp := n.splice(p, at, 0, size)
+	if lp == nil {
+		return false
+	}
+	listpack.Put(lp, at, elem, 1)
+	return n.seq.Add(p, 1)
+}
+
+// insertLeaf puts a new leaf, 0 where memory was refused, beside p's.
+func (n *listNodes) insertLeaf(p *btree.Path, after bool, r mem.Ref, count int) bool {
+	if r == 0 {
+		return false
+	}
+	if !n.seq.Insert(p, after, r, count) {
+		n.release(r)
+		return false
+	}
+	return true
+}
+
+// insert puts elem before the element at position i, from 0 to Len-1.
+func (n *listNodes) insert(i int, elem []byte) bool {
+	if n.Len() == math.MaxUint32 {
+		return false
+	}
+	size := listpack.Size(elem)
+	large := !n.limit.holds(packBytes+size, 1)
+	for {
+		var p btree.Path
+		offset := n.seq.Find(i, &p)
+		if n.fits(&p, size) {
+			return n.put(&p, listpack.Seek(n.pack(p.Leaf), offset), elem, size)
+		}
+		if offset == 0 {
+			before := p
+			if n.seq.Prev(&before) && n.fits(&before, size) {
+				return n.put(&before, n.endOf(&before, false), elem, size)
+			}
+			return n.insertLeaf(&p, false, n.newOne(elem, size, false), 1)
+		}
+		if !large {
+			offset = n.seq.Count(&p) / 2
+		}
+		if !n.split(&p, offset) {
+			return false
+		}
+	}
+}
+
+// split divides p's leaf, a packed one, before the element at offset, which is not the first. p is of
+// no use afterwards.
+func (n *listNodes) split(p *btree.Path, offset int) bool {
+	if !n.own(p) {
+		return false
+	}
+	lp, moved, first := n.pack(p.Leaf), n.seq.Count(p)-offset, n.seq.Position(p)
+	at := listpack.Seek(lp, offset)
+	elements := lp[at:listpack.End(lp)]
+	r := n.newPack(elements, moved)
+	n.seq.Add(p, -moved)
+	if !n.insertLeaf(p, true, r, moved) {
+		n.seq.Add(p, moved)
+		return false
+	}
+	n.seq.Find(first, p)
+	listpack.Fix(n.splice(p, at, len(elements), 0), -moved)
+	return true
+}
+
+// set makes elem the element at position i.
+func (n *listNodes) set(i int, elem []byte) bool {
+	var p btree.Path
+	offset, size := n.seq.Find(i, &p), listpack.Size(elem)
+	if n.seq.Count(&p) == 1 && !(n.kind(p.Leaf) == leafPacked && n.limit.holds(packBytes+size, 1)) {
+		r := n.newOne(elem, size, false)
+		if r == 0 {
+			return false
+		}
+		old := p.Leaf
+		n.seq.Set(&p, r)
+		n.release(old)
+		return true
+	}
+	lp := n.pack(p.Leaf)
+	at := listpack.Seek(lp, offset)
+	had := listpack.EntrySize(lp, at)
+	if size > had && !n.limit.holds(len(lp)-had+size, n.seq.Count(&p)) {
+		return n.own(&p) && n.insert(i, elem) && n.remove(i+1, 1)
+	}
+	if lp = n.splice(&p, at, had, size); lp == nil {
+		return false
+	}
+	listpack.Put(lp, at, elem, 0)
+	return true
+}
+
+// remove takes out count elements from position from on.
+func (n *listNodes) remove(from, count int) bool {
+	if !n.ownEnds(from, count) {
+		return false
+	}
+	inside := from > 0 && from+count < n.Len()
+	var p btree.Path
+	for count > 0 {
+		offset := 0
+		if last := from + count; last == n.Len() { // from the tail, without searching
+			n.seq.Last(&p)
+			offset = max(n.seq.Count(&p)-count, 0)
+		} else {
+			offset = n.seq.Find(from, &p)
+		}
+		here := min(count, n.seq.Count(&p)-offset)
+		n.cutOut(&p, offset, here)
+		count -= here
+	}
+	if inside {
+		n.join(from - 1)
+	}
+	return true
+}
+
+// ownEnds makes the leaves mutable that lose only part of their elements when a range goes.
+func (n *listNodes) ownEnds(from, count int) bool {
+	if !n.cut.running {
+		return true
+	}
+	for _, i := range [...]int{from, from + count - 1} {
+		var p btree.Path
+		n.seq.Find(i, &p)
+		first := n.seq.Position(&p)
+		whole := from <= first && first+n.seq.Count(&p) <= from+count
+		if !whole && !n.own(&p) {
+			return false
+		}
+	}
+	return true
+}
+
+// cutOut takes count elements out of p's leaf, which is mutable or goes as a whole. p is of no use
+// when it does.
+func (n *listNodes) cutOut(p *btree.Path, offset, count int) {
+	if count == n.seq.Count(p) {
+		r := p.Leaf
+		n.seq.Remove(p)
+		n.release(r)
+		return
+	}
+	lp := n.pack(p.Leaf)
+	from, to := packSpan(lp, offset, count, n.seq.Count(p))
+	listpack.Fix(n.splice(p, from, to-from, 0), -count)
+	n.seq.Add(p, -count)
+}
+
+// packSpan returns from which offset to which count elements stand in a listpack of all elements.
+func packSpan(lp []byte, index, count, all int) (from, to int) {
+	end := listpack.End(lp)
+	if index+count == all {
+		from, to = end, end
+		if count <= all/2 {
+			for range count {
+				from = listpack.Prev(lp, from)
+			}
+			return from, to
+		}
+		return listpack.Seek(lp, index), end
+	}
+	from = listpack.Seek(lp, index)
+	to = from
+	for range count {
+		to += listpack.EntrySize(lp, to)
+	}
+	return from, to
+}
+
+// join makes one leaf of the one at position i and a neighbour, if they fit well into one. Memory
+// that is refused is none that was needed.
+func (n *listNodes) join(i int) {
+	if n.seq.Leaves() < 2 {
+		return
+	}
+	var p btree.Path
+	n.seq.Find(min(i, n.Len()-1), &p)
+	next := p
+	if n.seq.Next(&next) && n.joinLeaves(&p, &next) {
+		n.seq.Find(min(i, n.Len()-1), &p)
+	}
+	if before := p; n.seq.Prev(&before) {
+		n.joinLeaves(&before, &p)
+	}
+}
+
+// joinLeaves puts the elements of b's leaf behind those of a's, if both are small. Then neither
+// path is of use any more.
+func (n *listNodes) joinLeaves(a, b *btree.Path) bool {
+	if n.kind(a.Leaf) != leafPacked || n.kind(b.Leaf) != leafPacked {
+		return false
+	}
+	from, count := n.pack(b.Leaf), n.seq.Count(b)
+	had := len(n.pack(a.Leaf))
+	if !n.limit.holds((had+len(from))*4/3, n.seq.Count(a)+count) || n.Len() > math.MaxUint32-count {
+		return false
+	}
+	elements := from[packHead:listpack.End(from)]
+	lp := n.splice(a, had-1, 0, len(elements))
+	if lp == nil {
+		return false
+	}
+	copy(lp[had-1:], elements)
+	listpack.Fix(lp, count)
+	n.seq.Add(a, count)
+	r := b.Leaf
+	n.seq.Remove(b)
+	n.release(r)
+	return true
+}
+
+// appendPack puts the elements of a listpack behind the last.
+func (n *listNodes) appendPack(lp []byte) bool {
+	for at := listpack.First(lp); at >= 0; {
+		from, count := at, 0
+		for end := listpack.End(lp); at != end; count++ {
+			size := listpack.EntrySize(lp, at)
+			if !n.limit.holds(packBytes+at+size-from, count+1) {
+				break
+			}
+			at += size
+		}
+		var p btree.Path
+		n.seq.Last(&p)
+		if count == 0 { // too large for a leaf
+			v, next := listpack.Read(lp, at)
+			if !n.insertLeaf(&p, true, n.newPlain(v.AppendTo(nil)), 1) {
+				return false
+			}
+			at = next
+			continue
+		}
+		if !n.insertLeaf(&p, true, n.newPack(lp[from:at], count), count) {
+			return false
+		}
+		if at == listpack.End(lp) {
+			break
+		}
+	}
+	return true
+}
+
+// removeEqual takes out up to most elements equal to elem, from the tail on if back, and returns how
+// many. It ends early when memory is refused, which whole tells.
+func (n *listNodes) removeEqual(elem []byte, most int, back bool) (removed int, whole bool) {
+	var p btree.Path
+	for at := n.start(back); removed < most && at != n.start(!back); {
+		n.findSide(at, back, &p)
+		count, first := n.seq.Count(&p), n.seq.Position(&p)
+		gone, ok := n.removeEqualIn(&p, elem, most-removed, back)
+		if !ok {
+			return removed, false
+		}
+		removed += gone
+		if at = first; !back {
+			at += count - gone
+		}
+		if gone > 0 && first < n.Len() {
+			n.join(first)
+		}
+	}
+	return removed, true
+}
+
+// start returns the position before which, or from which on if not back, a walk begins.
+func (n *listNodes) start(back bool) int {
+	if back {
+		return n.Len()
+	}
+	return 0
+}
+
+// findSide makes p lead to the leaf that begins at position at, or ends there if back.
+func (n *listNodes) findSide(at int, back bool, p *btree.Path) {
+	if back {
+		at--
+	}
+	n.seq.Find(at, p)
+}
+
+// removeEqualIn is removeEqual in p's leaf, which goes when nothing is left in it.
+func (n *listNodes) removeEqualIn(p *btree.Path, elem []byte, most int, back bool) (removed int, ok bool) {
+	if n.kind(p.Leaf) == leafPlain {
+		if string(n.plain(p.Leaf)) != string(elem) {
+			return 0, true
+		}
+		n.cutOut(p, 0, 1)
+		return 1, true
+	}
+	lp := n.pack(p.Leaf)
+	first, equal := findEqual(lp, elem, most, back)
+	switch {
+	case equal == 0:
+		return 0, true
+	case equal == n.seq.Count(p):
+		n.cutOut(p, 0, equal)
+		return equal, true
+	case !n.own(p):
+		return 0, false
+	}
+	lp = n.pack(p.Leaf)
+	end := dropEqual(lp, first, elem, equal)
+	listpack.Fix(n.splice(p, end, listpack.End(lp)-end, 0), -equal)
+	n.seq.Add(p, -equal)
+	return equal, true
+}
+
+// findEqual returns how many elements are equal to elem, up to most, counted from the end if back,
+// and the offset of the first of those.
+func findEqual(lp, elem []byte, most int, back bool) (first, equal int) {
+	if !back {
+		first = listpack.Find(lp, listpack.First(lp), elem, 0)
+		for at := first; at >= 0 && equal < most; at = listpack.Find(lp, listpack.Next(lp, at), elem, 0) {
+			equal++
+		}
+		return first, equal
+	}
+	for at := listpack.Last(lp); at >= 0 && equal < most; at = listpack.Prev(lp, at) {
+		if listpack.Get(lp, at).Is(elem) {
+			first = at
+			equal++
+		}
+	}
+	return first, equal
+}
+
+// dropEqual closes the gaps of the given number of elements equal to elem, the first of them at
+// offset at, and returns where the elements end now.
+func dropEqual(lp []byte, at int, elem []byte, equal int) (end int) {
+	end = at
+	for ; equal > 0; equal-- {
+		from := at + listpack.EntrySize(lp, at)
+		if at = listpack.End(lp); equal > 1 {
+			at = listpack.Find(lp, from, elem, 0)
+		}
+		end += copy(lp[end:], lp[from:at])
+	}
+	return end
+}
+
+// only returns the listpack of the only leaf; nil when it is plain.
+func (n *listNodes) only() []byte {
+	var p btree.Path
+	n.seq.First(&p)
+	if n.kind(p.Leaf) == leafPlain {
+		return nil
+	}
+	return n.pack(p.Leaf)
+}
+
+// trim takes the spare room from p's leaf, to which nothing will be pushed for a while.
+func (n *listNodes) trim(p *btree.Path) {
+	if n.kind(p.Leaf) != leafPacked || !n.isMutable(p.Leaf) {
+		return
+	}
+	lp := n.pack(p.Leaf)
+	if mem.ClassSize(leafHead+len(lp)) >= n.heap.Size(p.Leaf) {
+		return
+	}
+	if r := n.newPack(lp[packHead:listpack.End(lp)], n.seq.Count(p)); r != 0 {
+		old := p.Leaf
+		n.seq.Set(p, r)
+		n.release(old)
+	}
+}
+
+// Clone returns a copy in another heap, without what a save has to do with it.
+func (n *listNodes) Clone(to *mem.Heap) (keyspace.Big, bool) {
+	c := newListNodes(to, n.limit)
+	var from, at btree.Path
+	for more := n.seq.First(&from); more; more = n.seq.Next(&from) {
+		r := mem.Ref(0)
+		if n.kind(from.Leaf) == leafPlain {
+			r = c.newPlain(n.plain(from.Leaf))
+		} else {
+			lp := n.pack(from.Leaf)
+			r = c.newPack(lp[packHead:listpack.End(lp)], n.seq.Count(&from))
+		}
+		c.seq.Last(&at)
+		if !c.insertLeaf(&at, true, r, n.seq.Count(&from)) {
+			c.freeAll()
+			return nil, false
+		}
+	}
+	return c, true
+}
+
+// Free gives back up to about so many blocks, and tells whether none is left.
+func (n *listNodes) Free(steps int) (done bool) {
+	n.EndSave()
+	return n.seq.Drain(steps, n.release)
+}
+
+func (n *listNodes) freeAll() {
+	for !n.Free(freeAtOnce) {
+	}
+}
+
+// Verify reads the whole list and returns the first thing found wrong, or nil.
+func (n *listNodes) Verify() error {
+	var bytes uint64
+	live := map[mem.Ref]bool{}
+	err := n.seq.Verify(func(r mem.Ref, count int) error {
+		bytes += uint64(n.heap.Size(r))
+		live[r] = true
+		return n.verifyLeaf(r, count)
+	})
+	if err != nil {
+		return err
+	}
+	if bytes != n.bytes {
+		return fmt.Errorf("value: leaves of %d bytes, counted %d", bytes, n.bytes)
+	}
+	held := uint64(0)
+	if n.cut.running {
+		for _, r := range n.cut.leaves[n.cut.next:] {
+			orphan := n.heap.Bytes(r, leafHead)[0]&leafOrphan != 0
+			if orphan == live[r] {
+				return fmt.Errorf("value: leaf %d of the cut is an orphan: %t, and in the list: %t", r, orphan, live[r])
+			}
+			if orphan {
+				held += uint64(n.heap.Size(r))
+			}
+			delete(live, r)
+		}
+	}
+	if held != n.cut.held {
+		return fmt.Errorf("value: %d bytes are kept aside, counted %d", held, n.cut.held)
+	}
+	for r := range live {
+		if n.heap.Bytes(r, leafHead)[1] != n.epoch {
+			return fmt.Errorf("value: leaf %d is of an old epoch and no cut's", r)
+		}
+	}
+	return nil
+}
+
+func (n *listNodes) verifyLeaf(r mem.Ref, count int) error {
+	switch n.heap.Bytes(r, leafHead)[0] {
+	case leafPlain:
+		if count != 1 {
+			return fmt.Errorf("value: plain leaf %d counts as %d elements", r, count)
+		}
+		return nil
+	case leafPacked:
+	default:
+		return fmt.Errorf("value: leaf %d is of no kind", r)
+	}
+	lp := n.pack(r)
+	if found := listpack.Count(lp); found != count {
+		return fmt.Errorf("value: leaf %d has %d elements, counted %d", r, found, count)
+	}
+	if err := listpack.Validate(lp); err != nil {
+		return errors.Join(fmt.Errorf("value: leaf %d", r), err)
+	}
+	return nil
+}
