@@ -21,8 +21,8 @@ type List struct {
 	nodes *listNodes // nil: a listpack, or absent
 }
 
-// ListOf returns the list at k. Errors: keyspace.ErrWrongType.
-func ListOf(k *keyspace.Key) (List, error) {
+// ListAt returns the list in a key. Errors: keyspace.ErrWrongType.
+func ListAt(k *keyspace.Key) (List, error) {
 	l := List{key: k}
 	if !k.Exists() {
 		return l, nil
