@@ -27,6 +27,7 @@ const (
 	Killed                            // to be closed at once
 	Parked                            // a command waits: for a save, for a pause to end
 	Blocked                           // a blocking command waits for its keys
+	Streaming                         // the rest of a long reply is being written: More.Rest
 	Watching                          // has keys watched
 
 	// The conditions below do not change what a command does.
@@ -60,6 +61,7 @@ type More struct {
 	Queue                     []Queued
 	QueueBytes                int64 // memory that the queue takes
 	Watched                   []WatchedKey
+	Rest                      *keyspace.Reading // of the reply under way, in state Streaming
 }
 
 // Queued is a command that waits for EXEC. Its arguments are its own.
@@ -116,6 +118,15 @@ func (s *Session) Extra() *More {
 		s.More = new(More)
 	}
 	return s.More
+}
+
+// DropRest ends the long reply that is being written, if there is one. No shard is locked.
+func (s *Session) DropRest() {
+	if s.State&Streaming != 0 {
+		s.State &^= Streaming
+		s.More.Rest.Drop()
+		s.More.Rest = nil
+	}
 }
 
 // Name returns the name given by CLIENT SETNAME.

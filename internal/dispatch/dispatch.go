@@ -215,11 +215,12 @@ type Verdict uint8
 
 // Verdicts.
 const (
-	Hungry  Verdict = iota // all whole commands have run; more input is needed
-	Parked                 // a command must wait; it and what follows were not consumed
-	Close                  // the connection is to be closed once its replies are sent
-	Full                   // the replies are to be sent before more commands run
-	Blocked                // a command waits for keys; what follows it was not consumed
+	Hungry    Verdict = iota // all whole commands have run; more input is needed
+	Parked                   // a command must wait; it and what follows were not consumed
+	Close                    // the connection is to be closed once its replies are sent
+	Full                     // the replies are to be sent before more commands run
+	Blocked                  // a command waits for keys; what follows it was not consumed
+	Streaming                // the rest of a long reply comes before what follows, which was not consumed
 )
 
 // flushAt is how many bytes of replies may gather before they are sent.
@@ -241,12 +242,17 @@ func (w *Worker) Feed(s *command.Session, p *resp.Parser, buf []byte) (consumed 
 				p.Reset()
 				return r.start, Parked
 			}
-			if s.State&(command.Closing|command.Killed|command.Blocked) != 0 {
-				if s.State&command.Blocked == 0 {
+			if s.State&(command.Closing|command.Killed|command.Blocked|command.Streaming) != 0 {
+				switch {
+				case s.State&command.Streaming != 0:
+					v = Streaming
+				case s.State&command.Blocked != 0:
+					v = Blocked
+				default:
 					return next, Close
 				}
 				p.Reset()
-				return w.after(i, n, next), Blocked
+				return w.after(i, n, next), v
 			}
 			if w.Writer.Len() >= flushAt {
 				p.Reset()

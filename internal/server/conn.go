@@ -155,6 +155,10 @@ func (x *executor) advance(c *conn, data []byte) bool {
 			c.keep(data)
 			c.link.block()
 			return true
+		case verdict == dispatch.Streaming:
+			c.keep(data)
+			c.link.stream()
+			return true
 		case c.out.size() > maxUnsent:
 			c.keep(data)
 			c.link.choke()
@@ -172,6 +176,29 @@ func (x *executor) advance(c *conn, data []byte) bool {
 func (x *executor) answer(c *conn, reply []byte) bool {
 	c.State &^= command.Blocked
 	x.worker.Writer.Raw(reply)
+	return x.advance(c, c.in)
+}
+
+// pieceSize is how much of a long reply is made at once: some 100 µs of work.
+const pieceSize = 64 << 10
+
+// stream writes the next piece of a connection's long reply, all before it having been sent. At its end
+// it goes on with the input. It reports false when the connection is to be closed.
+func (x *executor) stream(c *conn) bool {
+	x.worker.Writer.SetProto(int(c.Proto))
+	more := c.More.Rest.Append(&x.worker.Writer, pieceSize)
+	if more {
+		if !x.send(c) {
+			return false
+		}
+		if c.out == nil {
+			c.link.stream()
+		}
+		return true
+	}
+	c.More.Rest = nil
+	c.State &^= command.Streaming
+	c.link.streamed()
 	return x.advance(c, c.in)
 }
 

@@ -34,6 +34,7 @@ type loop struct {
 	wakeFD int
 	conns  []*conn // by file descriptor
 	parked []*conn // whose command waits for Resume
+	queue  []*conn // of which the next piece of a long reply is to be written
 
 	listeners map[int32]*listener // of the first loop
 
@@ -116,6 +117,9 @@ func (l *loop) run() {
 		if l.retry.Load() {
 			l.retryParked()
 		}
+		if len(l.queue) > 0 {
+			l.streamQueued()
+		}
 		spent := l.srv.clock.Mono() - began
 		l.busy.Add(spent)
 		l.turns.Add(1)
@@ -133,14 +137,21 @@ func (l *loop) run() {
 // patience is how many ms the loop waits for events while it keeps its place among Go's runners.
 const patience = 1
 
-// wait returns the number of events at hand, at least one. Under load the next event is near: a
+// wait returns the number of events at hand: at least one, unless long replies wait. Under load the next event is near: a
 // raw wait gets it without the two hand-overs to Go's scheduler that an ordinary call costs. (The
 // scheduler interrupts a raw wait by a signal when it needs the place.) With nothing to do, the
 // place is given up.
 func (l *loop) wait() int {
-	n, _, e := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.events[0])), maxEvents, patience, 0, 0)
-	if e == 0 && int(n) > 0 {
+	wait := uintptr(patience)
+	if len(l.queue) > 0 {
+		wait = 0
+	}
+	n, _, e := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.events[0])), maxEvents, wait, 0, 0)
+	switch {
+	case e == 0 && int(n) > 0:
 		return int(n)
+	case wait == 0:
+		return 0
 	}
 	for {
 		n, err := syscall.EpollWait(l.epoll, l.events[:], -1)
@@ -184,6 +195,10 @@ func (l *loop) event(ev *syscall.EpollEvent) {
 func (l *loop) drained(c *conn) bool {
 	if !l.flush(c) {
 		return false
+	}
+	if c.out == nil && c.State&command.Streaming != 0 {
+		l.queue = append(l.queue, c)
+		return true
 	}
 	if c.out == nil && c.link.armed&syscall.EPOLLIN == 0 && c.State&(command.Parked|command.Blocked|command.Closing) == 0 {
 		c.link.arm(c.link.armed | syscall.EPOLLIN)
@@ -247,6 +262,17 @@ func (l *loop) retryParked() {
 		c.State &^= command.Parked | command.Pausing
 		c.link.arm(c.link.armed | syscall.EPOLLIN)
 		if !l.advance(c, c.in) {
+			l.close(c)
+		}
+	}
+}
+
+// streamQueued writes a piece of each long reply that waits for its turn.
+func (l *loop) streamQueued() {
+	list := l.queue
+	l.queue = nil
+	for _, c := range list {
+		if c.link.loop != nil && c.State&command.Streaming != 0 && !l.stream(c) {
 			l.close(c)
 		}
 	}
@@ -377,6 +403,18 @@ func (k *link) park() {
 	k.arm(k.armed &^ syscall.EPOLLIN)
 	k.loop.parked = append(k.loop.parked, k.owner())
 }
+
+// stream stops reading until the long reply is written. Its next piece is written in the next turn, or
+// when what has been written before is sent.
+func (k *link) stream() {
+	k.arm(k.armed &^ syscall.EPOLLIN)
+	if c := k.owner(); c.out == nil {
+		k.loop.queue = append(k.loop.queue, c)
+	}
+}
+
+// streamed starts reading again.
+func (k *link) streamed() { k.arm(k.armed | syscall.EPOLLIN) }
 
 // block stops reading until the blocked command has its reply. The client's end is still seen.
 func (k *link) block() { k.arm(k.armed&^syscall.EPOLLIN | syscall.EPOLLRDHUP) }

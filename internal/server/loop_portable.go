@@ -259,7 +259,10 @@ func (n *network) act(t *turner, c *conn, p pending, count int) bool {
 		c.in = c.in[:len(c.in)+count]
 		return !n.srv.overInputLimit(c)
 	case needTurn:
-		if c.State&command.Blocked != 0 {
+		switch {
+		case c.State&command.Streaming != 0:
+			return t.stream(c)
+		case c.State&command.Blocked != 0:
 			return t.answer(c, c.link.takeReply())
 		}
 	case needResume:
@@ -282,7 +285,7 @@ func (c *conn) pending(buf []byte) pending {
 		return pending{need: needResume}
 	case c.State&command.Blocked != 0 && !c.link.hasReply():
 		return pending{needReply, c.room()}
-	case c.link.choked || c.State&command.Blocked != 0:
+	case c.link.choked || c.State&(command.Blocked|command.Streaming) != 0:
 		return pending{need: needTurn}
 	case len(c.in) > 0:
 		return pending{needInput, c.room()}
@@ -364,6 +367,10 @@ func (k *link) park() {
 	defer k.net.mu.Unlock()
 	k.net.parked[k.conn] = struct{}{}
 }
+
+// stream and streamed need nothing: the goroutine sees that a long reply is being written.
+func (k *link) stream()   {}
+func (k *link) streamed() {}
 
 // block needs nothing: the goroutine sees that its command is blocked.
 func (k *link) block() {}

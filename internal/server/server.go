@@ -193,6 +193,7 @@ func (s *Server) fromHere(c *conn) bool {
 // forget takes a connection that ends out of the server. tx is its executor's.
 func (s *Server) forget(c *conn, tx *keyspace.Tx) {
 	s.dispatcher.Forget(&c.Session, tx)
+	c.DropRest()
 	c.Unwatch(tx)
 	c.DropQueue()
 	s.clients.remove(c)
