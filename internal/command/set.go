@@ -5,6 +5,8 @@ package command
 import (
 	"bytes"
 
+	"tarn/internal/keyspace"
+	"tarn/internal/resp"
 	"tarn/internal/value"
 )
 
@@ -51,8 +53,20 @@ func smembers(c *Call) error {
 	if err != nil {
 		return err
 	}
-	c.Reply.Set(s.Len())
-	c.replyMembers(s)
+	n := s.Len()
+	c.Reply.Set(n)
+	if n < LongReply || k.Shape() != keyspace.InBig {
+		c.replyMembers(s)
+		return nil
+	}
+	next := s.Pieces()
+	c.Stream(&k, func(w *resp.Writer, limit int) (more bool) {
+		end := w.Len() + limit
+		return next(func(m value.Member) bool {
+			replyMemberTo(w, m)
+			return w.Len() < end
+		})
+	})
 	return nil
 }
 

@@ -119,6 +119,17 @@ func eachPacked(shape keyspace.Shape, b []byte, fn func(m Member) bool) {
 	}
 }
 
+// Pieces returns an iteration over the members of a set InBig that can be left and gone on with: each
+// call hands members to fn until it says false, and a few more, and tells whether any are left. It is
+// for keyspace.Key.Read: the key is not used.
+func (s Set) Pieces() func(fn func(m Member) bool) (more bool) {
+	t := s.table()
+	next := t.pieces()
+	return func(fn func(m Member) bool) bool {
+		return next(func(r mem.Ref) bool { return fn(Member{Str: t.name(r)}) })
+	}
+}
+
 // Scan hands members to fn and returns the cursor to go on with, 0 at the end: all of them when the
 // set is small, else those of one bucket. fn must not change the set.
 func (s Set) Scan(cursor uint64, fn func(m Member)) uint64 {

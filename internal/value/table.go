@@ -160,6 +160,19 @@ func (t *table) each(fn func(r mem.Ref) bool) {
 	}
 }
 
+// pieces returns an iteration over all elements that can be left and gone on with: each call hands
+// elements to fn until it says false, then those that are left of the bucket, and tells whether there
+// are more. The table must not change between the calls, but for what saving it does.
+func (t *table) pieces() func(fn func(r mem.Ref) bool) (more bool) {
+	bucket := 0
+	return func(fn func(r mem.Ref) bool) bool {
+		for more := true; more && bucket < t.index.Buckets(); bucket++ {
+			t.index.Walk(bucket, func(_ hashtable.Slot, r mem.Ref) { more = fn(r) && more })
+		}
+		return bucket < t.index.Buckets()
+	}
+}
+
 // random returns the block of a random element of a table that has some; all have nearly the same
 // chance.
 func (t *table) random(source *rand.Rand) mem.Ref { return t.index.Random(source) }

@@ -1,0 +1,99 @@
+// Replies too long to be made at once. Shown, on each kind of loop: what is read is the value as of the
+// command, whole, though it is changed, renamed or deleted while the client takes its time; what was
+// pipelined behind it comes after it; a client that goes in the middle leaves nothing behind.
+
+package process
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"testing"
+
+	"tarn/test/harness"
+)
+
+const longMembers = 30_000
+
+// fillLong makes a set of longMembers members of 40 bytes, which is more than a socket holds.
+func fillLong(t *testing.T, c *harness.Conn, key string) []string {
+	var all []string
+	for i := 0; i < longMembers; i += 1000 {
+		args := []string{"SADD", key}
+		for j := range 1000 {
+			args = append(args, fmt.Sprintf("%040d", i+j))
+		}
+		all = append(all, args[2:]...)
+		c.Must(t, args...)
+	}
+	return all
+}
+
+func texts(v harness.Value) []string {
+	var all []string
+	for _, e := range v.Elem {
+		all = append(all, e.Text)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func TestLongReplies(t *testing.T) {
+	onLoops(t, func(t *testing.T, s *process) {
+		writer := s.dial()
+		want := fillLong(t, writer, "s")
+		for _, change := range [][]string{
+			nil,
+			{"SADD", "s", "new"}, {"SREM", "s", want[7], "new"}, {"SADD", "s", want[7]}, {"RENAME", "s", "t"}, {"RENAME", "t", "s"},
+			{"COPY", "s", "u"}, {"UNLINK", "u"}, {"SPOP", "s", "100"}, {"DEL", "s"},
+		} {
+			slow := s.dial()
+			if err := slow.Write(append(harness.AppendCommand(nil, "SMEMBERS", "s"), harness.AppendCommand(nil, "ECHO", "after")...)); err != nil {
+				t.Fatal(err)
+			}
+			// The answer to another client of the same loop, or of another: the reply is under way.
+			before := texts(writer.Must(t, "SMEMBERS", "s"))
+			if change != nil {
+				writer.Must(t, change...)
+			}
+			v, err := slow.Read()
+			if err != nil {
+				t.Fatalf("%v: %v", change, err)
+			}
+			if got := texts(v); !slices.Equal(got, before) {
+				t.Errorf("%v: %d members, want %d", change, len(got), len(before))
+			}
+			if v, err := slow.Read(); err != nil || v.Text != "after" {
+				t.Errorf("%v: then got %v, %v", change, v, err)
+			}
+			_ = slow.Close()
+		}
+		if n := writer.Must(t, "DBSIZE").Text; n != "0" {
+			t.Errorf("%s keys are left", n)
+		}
+		_ = writer.Close()
+	})
+}
+
+// TestLongRepliesLeft has clients go, or be killed, while they read.
+func TestLongRepliesLeft(t *testing.T) {
+	onLoops(t, func(t *testing.T, s *process) {
+		writer := s.dial()
+		fillLong(t, writer, "s")
+		for i := range 6 {
+			c := s.dial()
+			id := c.Must(t, "CLIENT", "ID").Text
+			if err := c.Write(harness.AppendCommand(nil, "SMEMBERS", "s")); err != nil {
+				t.Fatal(err)
+			}
+			if i%2 == 0 {
+				writer.Must(t, "CLIENT", "KILL", "ID", id)
+			}
+			_ = c.Close()
+			writer.Must(t, "SADD", "s", "x"+strconv.Itoa(i))
+		}
+		writer.Must(t, "UNLINK", "s")
+		await(t, "the set to be freed", func() bool { return s.info("lazyfree_pending_objects") == "0" })
+		_ = writer.Close()
+	})
+}
