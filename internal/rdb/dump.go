@@ -23,6 +23,9 @@ func (e *Encoder) AppendDumpInt(dst []byte, value int64) []byte {
 	return appendDumpFooter(AppendInt(append(dst, TypeString), value), start)
 }
 
+// EndDump appends the footer of the payload of a collection that begins at dst[start].
+func EndDump(dst []byte, start int) []byte { return appendDumpFooter(dst, start) }
+
 // appendDumpFooter appends the footer of the payload that dst[start:] has so far.
 func appendDumpFooter(dst []byte, start int) []byte {
 	version := VersionFor(dst[start])
@@ -52,10 +55,10 @@ func ParseDump(payload []byte, checksum bool) (Value, error) {
 		return Value{}, fmt.Errorf("dump payload without a value: %w", ErrTruncated)
 	}
 	t := payload[0]
-	if int(t) >= len(types) || types[t].skip == nil {
+	if int(t) >= len(types) || types[t].name == "" || types[t].refused || foreign(t, version) {
 		return Value{}, fmt.Errorf("dump payload of type %d (%s): %w", t, TypeName(t), ErrUnsupported)
 	}
-	end, st := types[t].skip(payload[:body], 1)
+	end, st := skipValue(t, payload[:body], 1)
 	switch st {
 	case short:
 		return Value{}, fmt.Errorf("dump payload: %w", ErrTruncated)

@@ -27,6 +27,9 @@ const (
 type Encoder struct {
 	// Compress says whether strings of more than 20 bytes are compressed where it saves 4.
 	Compress bool
+	// Version is that of the format, on which the types of collections depend; 0 means
+	// DefaultVersion.
+	Version int
 
 	lzf compressor
 }

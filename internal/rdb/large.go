@@ -1,8 +1,10 @@
-// Large values: long strings read as a stream, straight to where they will live.
+// Large values: long strings read as a stream, straight to where they will live, and collections
+// item by item.
 //
-// Gathering such a value in a buffer first would take its size twice. A value stored as it is goes
+// Gathering such a value in a buffer first would take its size twice. A string stored as it is goes
 // from the source to the reader's memory without a copy in between; a compressed one is decoded
-// through a window of 64 KiB, since copies reach back no more than 8 KiB.
+// through a window of 64 KiB, since copies reach back no more than 8 KiB. A collection is walked in
+// the splitter's own buffer, which holds the item under way.
 
 package rdb
 
@@ -18,9 +20,10 @@ const directBytes = 32 << 10
 // largeWindowBytes is what a compressed value is decoded through.
 const largeWindowBytes = 64 << 10
 
-// LargeValue is a string value that is being read. It is only good until Options.Large returns.
+// LargeValue is a value that is being read. It is only good until Options.Large returns.
 type LargeValue struct {
 	s      *splitter
+	items  *Items // of a collection; what follows is of a string
 	form   form
 	length int64 // once decoded
 	given  int64 // how much of that was decoded
@@ -30,6 +33,10 @@ type LargeValue struct {
 	from   int    // window[from:to] is decoded and not read
 	to     int
 }
+
+// Items returns the items of a collection, of which none has been asked for, or nil for a string, which
+// is to be Read.
+func (v *LargeValue) Items() *Items { return v.items }
 
 // Len returns the string's length in bytes. As the file says so, it need not be true: unless the
 // file's size was given, do not take that much memory for it at once.
@@ -116,8 +123,11 @@ func (v *LargeValue) decodeMore() error {
 	return nil
 }
 
-// discard passes over the stored bytes that were not read.
+// discard passes over what was not read.
 func (v *LargeValue) discard() error {
+	if v.items != nil {
+		return v.items.pass()
+	}
 	for v.left > 0 {
 		if err := v.refill(1); err != nil {
 			return err
@@ -129,14 +139,13 @@ func (v *LargeValue) discard() error {
 	return nil
 }
 
-// isLarge tells whether the walk met a string value that is handed over as a stream.
+// isLarge tells whether the walk met a value that is handed over as a stream.
 func (s *splitter) isLarge(got status) bool {
 	ev := &s.ev
-	return got != bad && s.o.Large != nil && ev.kind == keyEvent && ev.typ == TypeString &&
-		ev.value != 0 && ev.end-ev.value > s.o.BufferBytes/2
+	return got != bad && s.o.Large != nil && ev.kind == keyEvent && ev.value != 0 && ev.end-ev.value > s.o.BufferBytes/2
 }
 
-// large hands over the string value that the walk met.
+// large hands over the value that the walk met.
 func (s *splitter) large() error {
 	ev := &s.ev
 	if s.o.Size > 0 && s.offset+int64(ev.end) > s.o.Size {
@@ -150,26 +159,30 @@ func (s *splitter) large() error {
 	if err != nil {
 		return placed(rec.Offset, ev.describe()+": the key", nil, err)
 	}
-	span, _ := readString(s.batch.buf[:s.end], ev.value)
-	invariant.Check(span.start != 0, "a value known to be large has its lengths in the window")
-	what := ev.describe()
-	headBytes := span.start - ev.at
+	what, v := ev.describe(), &LargeValue{s: s}
+	headBytes := ev.value - ev.at
+	if ev.typ == TypeString {
+		span, _ := readString(s.batch.buf[:s.end], ev.value)
+		invariant.Check(span.start != 0, "a value known to be large has its lengths in the window")
+		headBytes = span.start - ev.at
+		v.form, v.length, v.left = span.form, span.number, span.end-span.start
+	}
 	s.sum()
 	if err := s.flush(); err != nil {
 		return err
 	}
 	s.pos = headBytes
-	v := &LargeValue{s: s, form: span.form, length: span.number, left: span.end - span.start}
-	if v.form == lzfForm {
-		if v.length == 0 {
-			return placed(rec.Offset, what, rec.Key, ErrCorrupt)
-		}
-		if s.window == nil {
-			s.window = make([]byte, largeWindowBytes)
-		}
-		v.window = s.window
+	if ev.typ == TypeString {
+		err = v.prepare()
+	} else {
+		v.items = &s.items
+		s.items.begin(ev.typ)
+		s.items.s = s
 	}
-	if err = s.o.Large(&rec, v); err == nil {
+	if err == nil {
+		err = s.o.Large(&rec, v)
+	}
+	if err == nil {
 		err = v.discard()
 	}
 	if err != nil {
@@ -179,7 +192,36 @@ func (s *splitter) large() error {
 	s.state.keyDone()
 	s.start = s.pos
 	s.batch.start = s.state
+	s.shrink()
 	return nil
+}
+
+// prepare makes ready for decoding a string.
+func (v *LargeValue) prepare() error {
+	if v.form != lzfForm {
+		return nil
+	}
+	if v.length == 0 {
+		return ErrCorrupt
+	}
+	if v.s.window == nil {
+		v.s.window = make([]byte, largeWindowBytes)
+	}
+	v.window = v.s.window
+	return nil
+}
+
+// shrink gives back a buffer that one item made grow, if what is read beyond it fits a usual one.
+func (s *splitter) shrink() {
+	rest := s.batch.buf[s.pos:s.end]
+	if len(s.batch.buf) <= s.o.BufferBytes || len(rest) >= s.o.BufferBytes {
+		return
+	}
+	s.sum()
+	s.batch.buf = make([]byte, s.o.BufferBytes)
+	copy(s.batch.buf, rest)
+	s.offset += int64(s.pos)
+	s.start, s.pos, s.summed, s.end = 0, 0, 0, len(rest)
 }
 
 // readPast reads once into p, past the buffer, which is all parsed.

@@ -157,7 +157,7 @@ func readCompressed(b []byte, pos int) (s stringSpan, st status) {
 	return s, s.fits(b)
 }
 
-// skipString is the skip function of strings (see objectType).
+// skipString returns where the string at b[pos:] ends.
 func skipString(b []byte, pos int) (end int, st status) {
 	s, st := readString(b, pos)
 	return s.end, st

@@ -164,10 +164,10 @@ func readObject(b []byte, pos int, ev *event) status {
 		return short
 	}
 	ev.value = key.end
-	if types[ev.typ].skip == nil {
+	if types[ev.typ].refused {
 		return ev.refuse(b, st, ErrUnsupported)
 	}
-	ev.end, st = types[ev.typ].skip(b, ev.value)
+	ev.end, st = skipValue(ev.typ, b, ev.value)
 	if st == bad {
 		return ev.refuse(b, done, ErrCorrupt)
 	}

@@ -2,10 +2,9 @@
 //
 // A file is a header, a run of opcodes, and a footer (docs/formats/rdb.md#file). A byte where an
 // opcode may stand is either one of the opcodes below or the type of an object that follows its key.
-// Each object type is a row of types, and reading one is dispatched through that row and nowhere
-// else: a type whose row has no skip function is refused by name.
+// Each object type is a row of types: one that no value is made of is refused by name.
 
-// Package rdb turns strings, with their deadlines and use counts, into Redis's RDB format and back:
+// Package rdb turns values, with their deadlines and use counts, into Redis's RDB format and back:
 // whole files, from any io.Reader in bounded memory, and the payloads of DUMP and RESTORE.
 //
 // It works on bytes. It knows no keyspace: writers append encoded entries to buffers of their own,
@@ -65,40 +64,39 @@ const TypeString = 0
 // objectType is what is known of one object type.
 type objectType struct {
 	name  string
+	kind  Kind
 	since int // the format version that introduced it
 
-	// skip returns where the object at b[pos:] ends, without decoding it. The end may lie beyond
-	// b, as far as is known yet, when the status is short. Nil: the type is not loaded.
-	skip func(b []byte, pos int) (end int, st status)
+	refused bool // objects of this type are not loaded
 }
 
 // types has a row for each object type that Redis ever wrote. Valkey 9 gives 22 another meaning.
 var types = [...]objectType{
-	TypeString: {name: "string", since: 1, skip: skipString},
-	1:          {name: "list", since: 1},
-	2:          {name: "set", since: 1},
-	3:          {name: "zset", since: 1},
-	4:          {name: "hash", since: 1},
-	5:          {name: "zset with binary scores", since: 8},
-	6:          {name: "module value (pre-release)", since: 8},
-	7:          {name: "module value", since: 8},
-	9:          {name: "hash as zipmap", since: 2},
-	10:         {name: "list as ziplist", since: 2},
-	11:         {name: "set as intset", since: 2},
-	12:         {name: "zset as ziplist", since: 3},
-	13:         {name: "hash as ziplist", since: 4},
-	14:         {name: "list as quicklist", since: 7},
-	15:         {name: "stream", since: 9},
-	16:         {name: "hash as listpack", since: 10},
-	17:         {name: "zset as listpack", since: 10},
-	18:         {name: "list as quicklist of listpacks", since: 10},
-	19:         {name: "stream, second form", since: 10},
-	20:         {name: "set as listpack", since: 11},
-	21:         {name: "stream, third form", since: 11},
-	22:         {name: "hash with field deadlines (pre-release, or Valkey's)", since: 12},
-	23:         {name: "hash with field deadlines as listpack (pre-release)", since: 12},
-	24:         {name: "hash with field deadlines", since: 12},
-	25:         {name: "hash with field deadlines as listpack", since: 12},
+	TypeString:         {"string", StringKind, 1, false},
+	typeList:           {"list", ListKind, 1, false},
+	typeSet:            {"set", SetKind, 1, false},
+	typeZSet:           {"zset", ZSetKind, 1, false},
+	typeHash:           {"hash", HashKind, 1, false},
+	typeZSet2:          {"zset with binary scores", ZSetKind, 8, false},
+	6:                  {"module value (pre-release)", ModuleKind, 8, true},
+	7:                  {"module value", ModuleKind, 8, true},
+	typeHashZipmap:     {"hash as zipmap", HashKind, 2, false},
+	typeListZiplist:    {"list as ziplist", ListKind, 2, false},
+	typeSetIntset:      {"set as intset", SetKind, 2, false},
+	typeZSetZiplist:    {"zset as ziplist", ZSetKind, 3, false},
+	typeHashZiplist:    {"hash as ziplist", HashKind, 4, false},
+	typeQuicklist:      {"list as quicklist", ListKind, 7, false},
+	typeStream:         {"stream", StreamKind, 9, false},
+	typeHashListpack:   {"hash as listpack", HashKind, 10, false},
+	typeZSetListpack:   {"zset as listpack", ZSetKind, 10, false},
+	typeQuicklist2:     {"list as quicklist of listpacks", ListKind, 10, false},
+	typeStream2:        {"stream, second form", StreamKind, 10, false},
+	typeSetListpack:    {"set as listpack", SetKind, 11, false},
+	typeStream3:        {"stream, third form", StreamKind, 11, false},
+	typeHashDeadlinesA: {"hash with field deadlines (pre-release, or Valkey's)", HashKind, 12, false},
+	typeHashTriplesA:   {"hash with field deadlines as listpack (pre-release)", HashKind, 12, false},
+	typeHashDeadlines:  {"hash with field deadlines", HashKind, 12, false},
+	typeHashTriples:    {"hash with field deadlines as listpack", HashKind, 12, false},
 }
 
 // TypeName returns a name for the object type t, for messages: "unknown" when there is no such type.
@@ -125,6 +123,10 @@ func VersionFor(objectTypes ...byte) int {
 func readable(version int) bool {
 	return version >= 1 && version <= NewestVersion || version == valkeyVersion
 }
+
+// foreign tells whether type t has, in files and payloads of a version, a meaning that is not read:
+// Valkey's hashes with field deadlines have the number of a pre-release of Redis's.
+func foreign(t byte, version int) bool { return t == typeHashDeadlinesA && version == valkeyVersion }
 
 // parseHeader returns the version named by the first headerBytes of a file.
 // Errors: ErrCorrupt when it is no RDB file, ErrVersion.

@@ -5,9 +5,9 @@
 // (load.go). An entry cut off by the end of a buffer is moved to the start of the next. A value
 // that is long is not gathered in a buffer but handed over as a stream (large.go).
 //
-// Memory is bounded: buffers × bufferBytes, whatever the file says. Only an entry that is long and
-// is no string value makes a buffer grow, and then by no more than twice what was truly read: a
-// length alone never makes room.
+// Memory is bounded: buffers × bufferBytes, whatever the file says. Only a long key, or one long
+// element of a collection, makes a buffer grow, and then by no more than twice what was truly read:
+// a length alone never makes room.
 
 package rdb
 
@@ -42,8 +42,8 @@ type Options struct {
 	// of them inserted: the worker can ask for the memory that they will touch.
 	Ahead func(worker int, rec *Record)
 
-	// Large is given each string value that is stored in more than half a buffer. It must have
-	// been read when Large returns, or it is lost. Without Large it comes in a batch.
+	// Large is given each value that is stored in more than half a buffer. It must have been read
+	// when Large returns, or it is lost. Without Large it comes in a batch.
 	Large func(rec *Record, value *LargeValue) error
 }
 
@@ -103,7 +103,8 @@ type splitter struct {
 	footerBytes int64 // 0 until the footer is read
 	refused     error // what emit returned
 
-	window []byte // for compressed large values; nil until there is one
+	window []byte // for compressed large strings; nil until there is one
+	items  Items  // for large collections
 
 	state state // at pos
 	ev    event
@@ -117,6 +118,9 @@ func (s *splitter) run() error {
 	for {
 		got := s.state.next(s.batch.buf[:s.end], s.pos, &s.ev)
 		s.pos = s.ev.at
+		if s.isForeign() {
+			return &Error{Offset: s.offset + int64(s.ev.at), What: s.ev.describe(), Err: ErrUnsupported}
+		}
 		if s.isLarge(got) {
 			if err := s.large(); err != nil {
 				return err
@@ -140,6 +144,11 @@ func (s *splitter) run() error {
 			}
 		}
 	}
+}
+
+// isForeign tells whether the walk met an object of a type that Valkey means something else by.
+func (s *splitter) isForeign() bool {
+	return s.ev.kind == keyEvent && foreign(s.ev.typ, s.result.Version)
 }
 
 // header reads the header.
@@ -241,8 +250,17 @@ func (s *splitter) sum() {
 
 // more reads on, since what begins at pos goes on at least to need, a position in the buffer.
 func (s *splitter) more(need int) error {
-	if s.ended || s.o.Size > 0 && s.offset+int64(need) > s.o.Size {
+	err := s.readOn(need)
+	if err == ErrTruncated {
 		return s.truncated()
+	}
+	return err
+}
+
+// readOn is more whose ErrTruncated has no place.
+func (s *splitter) readOn(need int) error {
+	if s.ended || s.o.Size > 0 && s.offset+int64(need) > s.o.Size {
+		return ErrTruncated
 	}
 	s.sum()
 	if s.end == len(s.batch.buf) {

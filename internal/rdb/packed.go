@@ -1,0 +1,164 @@
+// Packed values: small collections that are stored as the bytes a server keeps them in.
+//
+// Those bytes are taken over as they are, so everything that later code relies on is checked first:
+// that they can be walked both ways, hold whole pairs, hold nothing twice, and that scores and
+// deadlines are numbers, in their order. This is what sanitize-dump-payload asks for at its most,
+// and it is done always: nothing from outside may break the server.
+
+package rdb
+
+import (
+	"bytes"
+	"hash/maphash"
+	"math"
+	"strconv"
+
+	"tarn/internal/intset"
+	"tarn/internal/listpack"
+)
+
+// Form is how the bytes of a packed value are to be read.
+type Form uint8
+
+// Forms.
+const (
+	NotPacked Form = iota
+	Listpack       // elements; members; fields and values; members and scores
+	Intset         // a set's integers
+	Triples        // a listpack of fields, values, and deadlines in Unix ms, 0 for none
+)
+
+// duplicates finds out whether things are different from each other. Its table is kept.
+type duplicates struct {
+	seed  maphash.Seed
+	table []int32 // offsets of elements
+}
+
+// reset makes room for count elements.
+func (d *duplicates) reset(count int) {
+	size := 16
+	for size < 2*count {
+		size *= 2
+	}
+	if cap(d.table) < size {
+		d.table = make([]int32, size)
+		d.seed = maphash.MakeSeed()
+	}
+	d.table = d.table[:size]
+	clear(d.table)
+}
+
+// canonical returns v as the integer that its text reads as, if it does.
+func canonical(v listpack.Value) listpack.Value {
+	if !v.IsInt {
+		if n, ok := listpack.Integer(v.Str); ok {
+			return listpack.Value{Int: n, IsInt: true}
+		}
+	}
+	return v
+}
+
+// seen tells whether an element of lp that is the same as that at offset at was seen before.
+func (d *duplicates) seen(lp []byte, at int) bool {
+	v := canonical(listpack.Get(lp, at))
+	var h uint64
+	if v.IsInt {
+		h = maphash.Comparable(d.seed, v.Int)
+	} else {
+		h = maphash.Bytes(d.seed, v.Str)
+	}
+	mask := uint64(len(d.table) - 1)
+	for i := h & mask; ; i = (i + 1) & mask {
+		other := d.table[i]
+		if other == 0 {
+			d.table[i] = int32(at)
+			return false
+		}
+		o := canonical(listpack.Get(lp, int(other)))
+		if o.IsInt == v.IsInt && o.Int == v.Int && bytes.Equal(o.Str, v.Str) {
+			return true
+		}
+	}
+}
+
+// check checks the bytes of a packed value of a kind. Errors: ErrCorrupt.
+func (d *duplicates) check(kind Kind, form Form, b []byte) error {
+	if form == Intset {
+		if intset.Validate(b) != nil {
+			return ErrCorrupt
+		}
+		return nil
+	}
+	if listpack.Validate(b) != nil || len(b) > math.MaxInt32 {
+		return ErrCorrupt
+	}
+	if kind == ListKind {
+		return nil
+	}
+	stride := 1
+	switch {
+	case form == Triples:
+		stride = 3
+	case kind != SetKind:
+		stride = 2
+	}
+	count := listpack.Count(b)
+	if count%stride != 0 {
+		return ErrCorrupt
+	}
+	d.reset(count / stride)
+	last, lastMember := math.Inf(-1), listpack.Value{}
+	for at := listpack.First(b); at >= 0; {
+		if d.seen(b, at) {
+			return ErrCorrupt
+		}
+		member, next := listpack.Read(b, at)
+		for i := 1; i < stride; i++ {
+			var v listpack.Value
+			v, next = listpack.Read(b, next)
+			if form == Triples && i == 2 && (!v.IsInt || v.Int < 0 || v.Int > maxDeadline) {
+				return ErrCorrupt
+			}
+			if kind != ZSetKind {
+				continue
+			}
+			score, ok := scoreOf(v)
+			if !ok || score < last || score == last && at != listpack.First(b) && compare(lastMember, member) >= 0 {
+				return ErrCorrupt
+			}
+			last, lastMember = score, member
+		}
+		at = next
+	}
+	return nil
+}
+
+// compare compares the texts of two elements.
+func compare(a, b listpack.Value) int {
+	var left, right [24]byte
+	x, y := a.Str, b.Str
+	if a.IsInt {
+		x = strconv.AppendInt(left[:0], a.Int, 10)
+	}
+	if b.IsInt {
+		y = strconv.AppendInt(right[:0], b.Int, 10)
+	}
+	return bytes.Compare(x, y)
+}
+
+// scoreOf returns the score that an element of a sorted set is.
+func scoreOf(v listpack.Value) (float64, bool) {
+	if v.IsInt {
+		return float64(v.Int), true
+	}
+	return parseScore(v.Str)
+}
+
+// parseScore reads a score in text. No score is NaN.
+func parseScore(text []byte) (float64, bool) {
+	f, err := strconv.ParseFloat(string(text), 64)
+	if err != nil && !math.IsInf(f, 0) {
+		return 0, false
+	}
+	return f, !math.IsNaN(f)
+}
