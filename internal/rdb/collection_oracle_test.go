@@ -49,7 +49,9 @@ func makeCollections(o *oracle, r *rand.Rand) (names []string) {
 			return []string{strconv.FormatFloat(r.NormFloat64()*math.Pow(10, float64(i%9)), 'g', -1, 64), text(i)}
 		})
 		add("wholes", "ZADD", func(i int) []string { return []string{[]string{"inf", "-inf", "7", "-3"}[i%4], text(i)} })
-		add("stream", "XADD", func(i int) []string { return []string{strconv.Itoa(i+1) + "-5", text(i), text(i + 1), "f", text(i + 2)} })
+		add("stream", "XADD", func(i int) []string {
+			return []string{strconv.Itoa(i+1) + "-5", text(i), text(i + 1), "f", text(i + 2)}
+		})
 		name := fmt.Sprintf("stream-%d", size)
 		o.must("XDEL", name, "1-5")
 		o.must("XGROUP", "CREATE", name, "empty", "0")
