@@ -11,12 +11,14 @@ var geoRows = []Spec{
 		History: []Change{{"6.2.0", "Gained `CH`, `NX` and `XX`."}},
 		Args: "key@0 [condition(NX|XX)#6.2.0] [change='CH'#6.2.0] " +
 			"longitude_latitude_member{longitude:double latitude:double member}...",
+		Run: geoadd,
 	},
 	{
 		Name: "geodist", Arity: -4, Flags: ReadOnly, Categories: CatGeo, Since: "3.2.0",
 		Cost: "O(log(N))", Summary: "Measures the distance of two places.",
 		Keys: []KeySpec{{Flags: RO | Access, At: 1}},
 		Args: "key@0 member1 member2 [unit(M|KM|FT|MI)]",
+		Run:  geodist,
 	},
 	{
 		Name: "geohash", Arity: -2, Flags: ReadOnly, Categories: CatGeo, Since: "3.2.0",
@@ -24,12 +26,14 @@ var geoRows = []Spec{
 		Summary: "Replies with the geohash strings of places.",
 		Keys:    []KeySpec{{Flags: RO | Access, At: 1}},
 		Args:    "key@0 member...",
+		Run:     geohash,
 	},
 	{
 		Name: "geopos", Arity: -2, Flags: ReadOnly, Categories: CatGeo, Since: "3.2.0",
 		Cost: "O(N) for N members", Summary: "Replies with the coordinates of places.",
 		Keys: []KeySpec{{Flags: RO | Access, At: 1}},
 		Args: "key@0 member...",
+		Run:  geopos,
 	},
 	{
 		Name: "georadius", Arity: -6, Flags: Write | DenyOOM, Categories: CatGeo, Since: "3.2.0",
@@ -45,6 +49,7 @@ var geoRows = []Spec{
 		Args: "key@0 longitude:double latitude:double radius:double unit(M|KM|FT|MI) [WITHCOORD] " +
 			"[WITHDIST] [WITHHASH] [count{COUNT=count:int [ANY#6.2.0]}] [order(ASC|DESC)] " +
 			"[STORE=key@1] [STOREDIST=key@2]",
+		Run: georadius,
 	},
 	{
 		Name: "georadius_ro", Arity: -6, Flags: ReadOnly, Categories: CatGeo, Since: "3.2.10",
@@ -55,6 +60,7 @@ var geoRows = []Spec{
 		DeprecatedSince: "6.2.0", ReplacedBy: "`GEOSEARCH` with the `BYRADIUS` argument",
 		Args: "key@0 longitude:double latitude:double radius:double unit(M|KM|FT|MI) [WITHCOORD] " +
 			"[WITHDIST] [WITHHASH] [count{COUNT=count:int [ANY#6.2.0]}] [order(ASC|DESC)]",
+		Run: georadiusRO,
 	},
 	{
 		Name: "georadiusbymember", Arity: -5, Flags: Write | DenyOOM, Categories: CatGeo, Since: "3.2.0",
@@ -69,6 +75,7 @@ var geoRows = []Spec{
 		DeprecatedSince: "6.2.0", ReplacedBy: "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments",
 		Args: "key@0 member radius:double unit(M|KM|FT|MI) [WITHCOORD] [WITHDIST] [WITHHASH] " +
 			"[count{COUNT=count:int [ANY]}] [order(ASC|DESC)] [STORE=key@1] [STOREDIST=key@2]",
+		Run: georadiusbymember,
 	},
 	{
 		Name: "georadiusbymember_ro", Arity: -5, Flags: ReadOnly, Categories: CatGeo, Since: "3.2.10",
@@ -78,6 +85,7 @@ var geoRows = []Spec{
 		DeprecatedSince: "6.2.0", ReplacedBy: "`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments",
 		Args: "key@0 member radius:double unit(M|KM|FT|MI) [WITHCOORD] [WITHDIST] [WITHHASH] " +
 			"[count{COUNT=count:int [ANY]}] [order(ASC|DESC)]",
+		Run: georadiusbymemberRO,
 	},
 	{
 		Name: "geosearch", Arity: -7, Flags: ReadOnly, Categories: CatGeo, Since: "6.2.0",
@@ -89,6 +97,7 @@ var geoRows = []Spec{
 			"latitude:double}) by(circle{BYRADIUS=radius:double unit(M|KM|FT|MI)}|" +
 			"box{BYBOX=width:double height:double unit(M|KM|FT|MI)}) [order(ASC|DESC)] " +
 			"[count{COUNT=count:int [ANY]}] [WITHCOORD] [WITHDIST] [WITHHASH]",
+		Run: geosearch,
 	},
 	{
 		Name: "geosearchstore", Arity: -8, Flags: Write | DenyOOM, Categories: CatGeo, Since: "6.2.0",
@@ -101,5 +110,6 @@ var geoRows = []Spec{
 			"by(circle{BYRADIUS=radius:double unit(M|KM|FT|MI)}|box{BYBOX=width:double " +
 			"height:double unit(M|KM|FT|MI)}) [order(ASC|DESC)] [count{COUNT=count:int [ANY]}] " +
 			"[STOREDIST]",
+		Run: geosearchstore,
 	},
 }

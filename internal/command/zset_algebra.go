@@ -307,7 +307,7 @@ func (c *Call) algebraStore(operation func(*algebra) scoredList, weights bool) e
 	}
 	out := operation(a)
 	out.sort()
-	return c.storeZSet(1, out.members, c.Spec.FullName)
+	return c.storeZSet(1, out.members, storing{c.Spec.FullName, 1})
 }
 
 func zintercard(c *Call) error {

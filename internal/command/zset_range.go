@@ -258,12 +258,18 @@ func zrangestore(c *Call) error {
 		list.add(m, score)
 		return true
 	})
-	return c.storeZSet(1, list.members, "zrangestore")
+	return c.storeZSet(1, list.members, storing{"zrangestore", 1})
+}
+
+// storing says what is told of a sorted set that is stored.
+type storing struct {
+	event   string
+	changes int64
 }
 
 // storeZSet makes the key at argument i hold these members, in order, deletes it when there are none,
 // and replies how many they are.
-func (c *Call) storeZSet(i int, sorted []value.Scored, event string) error {
+func (c *Call) storeZSet(i int, sorted []value.Scored, told storing) error {
 	k := c.Write(i)
 	if len(sorted) == 0 {
 		if k.Delete() {
@@ -275,7 +281,7 @@ func (c *Call) storeZSet(i int, sorted []value.Scored, event string) error {
 	if err := value.StoreZSet(&k, sorted); err != nil {
 		return err
 	}
-	k.Changed(event)
+	k.ChangedBy(told.event, told.changes)
 	c.Reply.Int(int64(len(sorted)))
 	return nil
 }
