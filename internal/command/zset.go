@@ -304,11 +304,15 @@ func (c *Call) replyPairs(n int, scores bool) {
 
 // replyPair replies with a member of such a list.
 func (c *Call) replyPair(m value.Member, score float64, scores bool) {
-	if scores && c.Reply.Proto() == resp.RESP3 {
-		c.Reply.Array(2)
+	replyPairTo(c.Reply, m, score, scores)
+}
+
+func replyPairTo(w *resp.Writer, m value.Member, score float64, scores bool) {
+	if scores && w.Proto() == resp.RESP3 {
+		w.Array(2)
 	}
-	c.replyMember(m)
+	replyMemberTo(w, m)
 	if scores {
-		c.Reply.Double(score)
+		w.Double(score)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"math"
 	"strconv"
 
+	"tarn/internal/keyspace"
 	"tarn/internal/resp"
 	"tarn/internal/value"
 )
@@ -234,6 +235,17 @@ func (c *Call) zrange(form rangeForm) error {
 		return nil
 	}
 	c.replyPairs(to-from, r.withScores)
+	if to-from >= LongReply && k.Shape() == keyspace.InBig {
+		next, scores := z.Pieces(from, to, r.reverse), r.withScores
+		c.Stream(&k, func(w *resp.Writer, limit int) (more bool) {
+			end := w.Len() + limit
+			return next(func(m value.Member, score float64) bool {
+				replyPairTo(w, m, score, scores)
+				return w.Len() < end
+			})
+		})
+		return nil
+	}
 	z.Each(from, to, r.reverse, func(m value.Member, score float64) bool {
 		c.replyPair(m, score, r.withScores)
 		return true

@@ -140,6 +140,24 @@ func (z ZSet) Each(from, to int, reverse bool, fn func(m Member, score float64) 
 	}
 }
 
+// Pieces is Each of a set InBig that can be left and gone on with: each call hands members to fn until
+// it says false, and tells whether any are left. It is for keyspace.Key.Read: the key is not used.
+func (z ZSet) Pieces(from, to int, reverse bool) func(fn func(m Member, score float64) bool) (more bool) {
+	b := z.big()
+	return func(fn func(m Member, score float64) bool) bool {
+		start, end := from, to
+		b.eachScored(start, end, reverse, func(m Member, score float64) bool {
+			if reverse {
+				to--
+			} else {
+				from++
+			}
+			return fn(m, score)
+		})
+		return from < to
+	}
+}
+
 // Scan hands some members to fn, which must not change the set, and returns the cursor to go on with,
 // 0 at the end. A scan begins with 0, and any cursor is good at any time.
 func (z ZSet) Scan(cursor uint64, fn func(m Member, score float64)) uint64 {
