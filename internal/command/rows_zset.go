@@ -10,6 +10,7 @@ var zsetRows = []Spec{
 		Summary: "Pops members off the first sorted set that has any, waiting if need be.",
 		Keys:    []KeySpec{{Flags: RW | Access | Delete, At: 2, Counted: true}},
 		Args:    "timeout:double numkeys:int key@0... where(MIN|MAX) [COUNT=count:int]",
+		Run:     bzmpop,
 	},
 	{
 		Name: "bzpopmax", Arity: -3, Flags: Write | Blocking | Fast, Categories: CatSortedSet, Since: "5.0.0",
@@ -18,6 +19,7 @@ var zsetRows = []Spec{
 		Keys:    []KeySpec{{Flags: RW | Access | Delete, At: 1, Last: -2}},
 		History: []Change{{"6.0.0", "`timeout` may have a fraction."}},
 		Args:    "key@0... timeout:double",
+		Run:     bzpopmax,
 	},
 	{
 		Name: "bzpopmin", Arity: -3, Flags: Write | Blocking | Fast, Categories: CatSortedSet, Since: "5.0.0",
@@ -26,6 +28,7 @@ var zsetRows = []Spec{
 		Keys:    []KeySpec{{Flags: RW | Access | Delete, At: 1, Last: -2}},
 		History: []Change{{"6.0.0", "`timeout` may have a fraction."}},
 		Args:    "key@0... timeout:double",
+		Run:     bzpopmin,
 	},
 	{
 		Name: "zadd", Arity: -4, Flags: Write | DenyOOM | Fast, Categories: CatSortedSet, Since: "1.2.0",
