@@ -111,15 +111,21 @@ func (t *table) remove(p place) {
 	t.retire(old)
 }
 
+// isRewritable tells whether block r, which is in the table, may be made to hold e.
+func (t *table) isRewritable(r mem.Ref, e *element) bool {
+	return t.isMutable(r) && t.heap.Size(r) == mem.ClassSize(t.layoutOf(e).size())
+}
+
+// rewrite makes block r hold e, which has the same name.
+func (t *table) rewrite(r mem.Ref, e *element) { t.write(r, e, t.layoutOf(e), t.epoch) }
+
 // put makes e the element at its place: in place where that can be, else in a new block. It returns
 // the block, or 0 with nothing changed when memory is refused. Nothing of e may lie in a block of
 // the table.
 func (t *table) put(p place, e element) mem.Ref {
-	l := t.layoutOf(&e)
 	if p.found() {
-		r := t.ref(p)
-		if t.isMutable(r) && t.heap.Size(r) == mem.ClassSize(l.size()) {
-			t.write(r, &e, l, t.epoch)
+		if r := t.ref(p); t.isRewritable(r, &e) {
+			t.rewrite(r, &e)
 			return r
 		}
 	}

@@ -1,0 +1,250 @@
+// Hash: fields with values, and with deadlines where they are asked for.
+//
+// A few short fields are kept as a listpack: field and value by turns (Pack), or, once a field has had
+// a deadline, field, value and deadline, 0 for none, behind the soonest deadline (Alt). Others are in
+// a table (hash_big.go). A hash moves on to the table at the limits Redis does, and never back.
+//
+// A field past its deadline is not seen from that moment on; it is deleted by the sweep, or by the
+// next command that changes the hash.
+//
+// What must hold: the key's shard is locked; what is handed out is borrowed until the hash changes; a
+// key with an empty hash does not exist. Reading, and changing one field of a hash that keeps its
+// shape, allocates no Go memory.
+
+package value
+
+import (
+	"math/rand/v2"
+
+	"tarn/internal/keyspace"
+	"tarn/internal/listpack"
+	"tarn/internal/mem"
+)
+
+// Item is a field or a value: an integer when IsInt, else a string.
+type Item = listpack.Value
+
+// Strides of a listpack: its elements to a field.
+const (
+	plainStride = 2
+	timedStride = 3
+)
+
+// Hash is the hash in one key. To be made by HashAt.
+type Hash struct {
+	key    *keyspace.Key
+	now    int64    // fields that have ended by now are not seen
+	lp     []byte   // Pack and Alt
+	base   int      // bytes before lp in what the key holds
+	stride int      // of lp
+	big    *bigHash // InBig
+
+	draft []byte // what Begin has started: DueBytes, then lp
+	loose bool   // big is the draft's, no key's
+}
+
+// HashAt returns the hash in a key, empty when the key is absent, as of now in Unix ms. Errors:
+// keyspace.ErrWrongType.
+func HashAt(k *keyspace.Key, now int64) (Hash, error) {
+	h := Hash{key: k, now: now, stride: plainStride}
+	if !k.Exists() {
+		return h, nil
+	}
+	if err := k.CheckType(keyspace.Hash); err != nil {
+		return h, err
+	}
+	h.load()
+	return h, nil
+}
+
+// load takes what the existing key holds.
+func (h *Hash) load() {
+	h.lp, h.big, h.base, h.stride = nil, nil, 0, plainStride
+	switch h.key.Shape() {
+	case keyspace.InBig:
+		h.big = h.key.Big().(*bigHash)
+	case keyspace.Alt:
+		h.base, h.stride = keyspace.DueBytes, timedStride
+		fallthrough
+	default:
+		h.lp = h.key.Packed()[h.base:]
+	}
+}
+
+// Len returns the number of fields.
+func (h *Hash) Len() int {
+	switch {
+	case h.big != nil:
+		return h.big.live(h.now)
+	case h.lp == nil:
+		return 0
+	case !h.hasEnded():
+		return h.stored()
+	}
+	live := 0
+	h.Each(func(_, _ Item, _ int64) bool {
+		live++
+		return true
+	})
+	return live
+}
+
+// stored returns the number of fields in the listpack, those that have ended too.
+func (h *Hash) stored() int {
+	if h.lp == nil {
+		return 0
+	}
+	return listpack.Count(h.lp) / h.stride
+}
+
+// hasEnded tells whether some field in the listpack may have ended.
+func (h *Hash) hasEnded() bool {
+	if h.stride == plainStride {
+		return false
+	}
+	if h.draft != nil {
+		return true
+	}
+	due := h.key.FieldsDue()
+	return due != keyspace.NoDeadline && due <= h.now
+}
+
+// find returns the offset in the listpack of a field, seen or not, or -1.
+func (h *Hash) find(field []byte) int {
+	if h.lp == nil {
+		return -1
+	}
+	return listpack.Find(h.lp, listpack.First(h.lp), field, h.stride-1)
+}
+
+// valueAt returns the offset of the value of the field at at.
+func (h *Hash) valueAt(at int) int { return at + listpack.EntrySize(h.lp, at) }
+
+// endAt returns the deadline of the field at at, 0 when it has none.
+func (h *Hash) endAt(at int) int64 {
+	if h.stride == plainStride {
+		return 0
+	}
+	at = h.valueAt(at)
+	return listpack.Get(h.lp, at+listpack.EntrySize(h.lp, at)).Int
+}
+
+// isPast tells whether a deadline, 0 for none, has passed.
+func (h *Hash) isPast(deadline int64) bool { return deadline != 0 && deadline <= h.now }
+
+// Get returns the value of a field.
+func (h *Hash) Get(field []byte) (value Item, ok bool) {
+	value, _, ok = h.GetTimed(field)
+	return value, ok
+}
+
+// GetTimed returns the value of a field and its deadline, NoDeadline when it has none.
+func (h *Hash) GetTimed(field []byte) (value Item, deadline int64, ok bool) {
+	if h.big != nil {
+		p := h.big.find(field)
+		if !p.found() {
+			return Item{}, 0, false
+		}
+		e := h.big.at(p)
+		return Item{Str: e.value}, endOf(int64(e.number)), !h.isPast(int64(e.number))
+	}
+	at := h.find(field)
+	if at < 0 {
+		return Item{}, 0, false
+	}
+	deadline = h.endAt(at)
+	return listpack.Get(h.lp, h.valueAt(at)), endOf(deadline), !h.isPast(deadline)
+}
+
+// endOf turns a stored deadline, 0 for none, into one as keyspace has it.
+func endOf(deadline int64) int64 {
+	if deadline == 0 {
+		return keyspace.NoDeadline
+	}
+	return deadline
+}
+
+// Each hands the fields with their values and deadlines to fn, in no order, until it returns false. fn
+// must not change the hash.
+func (h *Hash) Each(fn func(field, value Item, deadline int64) bool) {
+	if h.big != nil {
+		h.big.each(func(r mem.Ref) bool { return h.show(r, fn) })
+		return
+	}
+	if h.lp == nil {
+		return
+	}
+	for at := listpack.First(h.lp); at >= 0; {
+		var field, value, end Item
+		field, at = listpack.Read(h.lp, at)
+		value, at = listpack.Read(h.lp, at)
+		if h.stride == timedStride {
+			end, at = listpack.Read(h.lp, at)
+		}
+		if !h.isPast(end.Int) && !fn(field, value, endOf(end.Int)) {
+			return
+		}
+	}
+}
+
+// show hands the field in block r to fn, unless it has ended, and returns what fn does.
+func (h *Hash) show(r mem.Ref, fn func(field, value Item, deadline int64) bool) bool {
+	e := h.big.read(r)
+	return h.isPast(int64(e.number)) || fn(Item{Str: e.name}, Item{Str: e.value}, endOf(int64(e.number)))
+}
+
+// scanSparse is how many buckets Scan looks into for each field it is to find, at most.
+const scanSparse = 10
+
+// Scan hands about count fields to fn, or all of a small hash, and returns the cursor to go on with, 0
+// at the end. A scan begins with 0. A field that stays is handed out at least once.
+func (h *Hash) Scan(cursor uint64, count int, fn func(field, value Item)) (next uint64) {
+	if h.big == nil {
+		h.Each(func(field, value Item, _ int64) bool {
+			fn(field, value)
+			return true
+		})
+		return 0
+	}
+	met := 0
+	for buckets := 0; ; {
+		cursor = h.big.scan(cursor, func(r mem.Ref) {
+			met++
+			h.show(r, func(field, value Item, _ int64) bool {
+				fn(field, value)
+				return true
+			})
+		})
+		buckets++
+		if cursor == 0 || met >= count || buckets/scanSparse >= count {
+			return cursor
+		}
+	}
+}
+
+// randomTries is how many fields that have ended Random draws before it goes through all.
+const randomTries = 32
+
+// Random returns a random field of a hash that has some. All have nearly the same chance.
+func (h *Hash) Random(source *rand.Rand) (field, value Item) {
+	if h.big != nil {
+		for range randomTries {
+			if e := h.big.read(h.big.random(source)); !h.isPast(int64(e.number)) {
+				return Item{Str: e.name}, Item{Str: e.value}
+			}
+		}
+	} else if !h.hasEnded() {
+		at := listpack.Seek(h.lp, source.IntN(h.stored())*h.stride)
+		return listpack.Get(h.lp, at), listpack.Get(h.lp, h.valueAt(at))
+	}
+	left := source.IntN(h.Len())
+	h.Each(func(f, v Item, _ int64) bool {
+		field, value = f, v
+		left--
+		return left >= 0
+	})
+	return field, value
+}
+
+// IsLarge tells whether the hash is in a table: Random is then quick, and Each is not.
+func (h *Hash) IsLarge() bool { return h.big != nil }
