@@ -20,6 +20,13 @@ const (
 	ErrStringTooLong     resp.Error = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
 )
 
+// Of hashes.
+const (
+	ErrHashInteger resp.Error = "ERR hash value is not an integer"
+	ErrHashFloat   resp.Error = "ERR hash value is not a float"
+	ErrNotFinite   resp.Error = "ERR value is NaN or Infinity"
+)
+
 // Of LCS.
 const (
 	ErrLCSType     resp.Error = "ERR The specified keys must contain string values"

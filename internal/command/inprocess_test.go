@@ -47,6 +47,7 @@ func newInProcess(tb testing.TB, c clock.Clock) *inProcess {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	ks.OnFieldsDue(command.ExpireFields)
 	table := command.NewTable()
 	var names []string
 	for s := range table.All(true) {

@@ -10,18 +10,21 @@ var hashRows = []Spec{
 		Keys:    []KeySpec{{Flags: RW | Delete, At: 1}},
 		History: []Change{{"2.4.0", "Takes several `field` arguments."}},
 		Args:    "key@0 field...",
+		Run:     hdel,
 	},
 	{
 		Name: "hexists", Arity: 3, Flags: ReadOnly | Fast, Categories: CatHash, Since: "2.0.0",
 		Cost: "O(1)", Summary: "Tells whether a field is in a hash.",
 		Keys: []KeySpec{{Flags: RO, At: 1}},
 		Args: "key@0 field",
+		Run:  hexists,
 	},
 	{
 		Name: "hget", Arity: 3, Flags: ReadOnly | Fast, Categories: CatHash, Since: "2.0.0",
 		Cost: "O(1)", Summary: "Reads one field of a hash.",
 		Keys: []KeySpec{{Flags: RO | Access, At: 1}},
 		Args: "key@0 field",
+		Run:  hget,
 	},
 	{
 		Name: "hgetall", Arity: 2, Flags: ReadOnly, Categories: CatHash, Since: "2.0.0",
@@ -29,18 +32,21 @@ var hashRows = []Spec{
 		Keys: []KeySpec{{Flags: RO | Access, At: 1}},
 		Tips: []string{"nondeterministic_output_order"},
 		Args: "key@0",
+		Run:  hgetall,
 	},
 	{
 		Name: "hincrby", Arity: 4, Flags: Write | DenyOOM | Fast, Categories: CatHash, Since: "2.0.0",
 		Cost: "O(1)", Summary: "Adds an integer to a field of a hash.",
 		Keys: []KeySpec{{Flags: RW | Access | Update, At: 1}},
 		Args: "key@0 field increment:int",
+		Run:  hincrby,
 	},
 	{
 		Name: "hincrbyfloat", Arity: 4, Flags: Write | DenyOOM | Fast, Categories: CatHash, Since: "2.6.0",
 		Cost: "O(1)", Summary: "Adds a floating-point number to a field of a hash.",
 		Keys: []KeySpec{{Flags: RW | Access | Update, At: 1}},
 		Args: "key@0 field increment:double",
+		Run:  hincrbyfloat,
 	},
 	{
 		Name: "hkeys", Arity: 2, Flags: ReadOnly, Categories: CatHash, Since: "2.0.0",
@@ -48,18 +54,21 @@ var hashRows = []Spec{
 		Keys: []KeySpec{{Flags: RO | Access, At: 1}},
 		Tips: []string{"nondeterministic_output_order"},
 		Args: "key@0",
+		Run:  hkeys,
 	},
 	{
 		Name: "hlen", Arity: 2, Flags: ReadOnly | Fast, Categories: CatHash, Since: "2.0.0",
 		Cost: "O(1)", Summary: "Counts the fields of a hash.",
 		Keys: []KeySpec{{Flags: RO, At: 1}},
 		Args: "key@0",
+		Run:  hlen,
 	},
 	{
 		Name: "hmget", Arity: -3, Flags: ReadOnly | Fast, Categories: CatHash, Since: "2.0.0",
 		Cost: "O(N) for N fields", Summary: "Reads several fields of a hash.",
 		Keys: []KeySpec{{Flags: RO | Access, At: 1}},
 		Args: "key@0 field...",
+		Run:  hmget,
 	},
 	{
 		Name: "hmset", Arity: -4, Flags: Write | DenyOOM | Fast, Categories: CatHash, Since: "2.0.0",
@@ -67,6 +76,7 @@ var hashRows = []Spec{
 		Keys:            []KeySpec{{Flags: RW | Update, At: 1}},
 		DeprecatedSince: "4.0.0", ReplacedBy: "`HSET` with multiple field-value pairs",
 		Args: "key@0 field_value{field value}...",
+		Run:  hmset,
 	},
 	{
 		Name: "hrandfield", Arity: -2, Flags: ReadOnly, Categories: CatHash, Since: "6.2.0",
@@ -74,6 +84,7 @@ var hashRows = []Spec{
 		Keys: []KeySpec{{Flags: RO | Access, At: 1}},
 		Tips: []string{"nondeterministic_output"},
 		Args: "key@0 [options{count:int [WITHVALUES]}]",
+		Run:  hrandfield,
 	},
 	{
 		Name: "hscan", Arity: -3, Flags: ReadOnly, Categories: CatHash, Since: "2.8.0",
@@ -82,6 +93,7 @@ var hashRows = []Spec{
 		Keys:    []KeySpec{{Flags: RO | Access, At: 1}},
 		Tips:    []string{"nondeterministic_output"},
 		Args:    "key@0 cursor:int [MATCH=pattern:pattern] [COUNT=count:int]",
+		Run:     hscan,
 	},
 	{
 		Name: "hset", Arity: -4, Flags: Write | DenyOOM | Fast, Categories: CatHash, Since: "2.0.0",
@@ -89,18 +101,21 @@ var hashRows = []Spec{
 		Keys:    []KeySpec{{Flags: RW | Update, At: 1}},
 		History: []Change{{"4.0.0", "Takes several `field` and `value` pairs."}},
 		Args:    "key@0 field_value{field value}...",
+		Run:     hset,
 	},
 	{
 		Name: "hsetnx", Arity: 4, Flags: Write | DenyOOM | Fast, Categories: CatHash, Since: "2.0.0",
 		Cost: "O(1)", Summary: "Writes a field of a hash unless it is there.",
 		Keys: []KeySpec{{Flags: RW | Insert, At: 1}},
 		Args: "key@0 field value",
+		Run:  hsetnx,
 	},
 	{
 		Name: "hstrlen", Arity: 3, Flags: ReadOnly | Fast, Categories: CatHash, Since: "3.2.0",
 		Cost: "O(1)", Summary: "Tells the length of a field's value.",
 		Keys: []KeySpec{{Flags: RO, At: 1}},
 		Args: "key@0 field",
+		Run:  hstrlen,
 	},
 	{
 		Name: "hvals", Arity: 2, Flags: ReadOnly, Categories: CatHash, Since: "2.0.0",
@@ -108,5 +123,6 @@ var hashRows = []Spec{
 		Keys: []KeySpec{{Flags: RO | Access, At: 1}},
 		Tips: []string{"nondeterministic_output_order"},
 		Args: "key@0",
+		Run:  hvals,
 	},
 }

@@ -49,6 +49,9 @@ func (sh *shard) due(e entry, l layout) int64 {
 	return NoDeadline
 }
 
+// Now returns the time by which it is told what has ended, Unix ms.
+func (k *Key) Now() int64 { return k.tx.now }
+
 // FieldsDue returns the soonest field deadline set last, NoDeadline when there is none.
 func (k *Key) FieldsDue() int64 {
 	if k.ref == 0 {

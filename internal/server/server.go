@@ -95,6 +95,7 @@ func New(store *config.Store, files vfs.FS) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	ks.OnFieldsDue(command.ExpireFields)
 	s := &Server{store: store, files: files, keyspace: ks, runID: newRunID()}
 	s.started = s.clock.Now()
 	s.seconds.Store(uint32(s.started.Unix()))

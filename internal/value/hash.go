@@ -41,6 +41,7 @@ type Hash struct {
 
 	draft []byte // what Begin has started: DueBytes, then lp
 	loose bool   // big is the draft's, no key's
+	spare []byte // the draft that End has stored
 }
 
 // HashAt returns the hash in a key, empty when the key is absent, as of now in Unix ms. Errors:
@@ -193,12 +194,9 @@ func (h *Hash) show(r mem.Ref, fn func(field, value Item, deadline int64) bool) 
 	return h.isPast(int64(e.number)) || fn(Item{Str: e.name}, Item{Str: e.value}, endOf(int64(e.number)))
 }
 
-// scanSparse is how many buckets Scan looks into for each field it is to find, at most.
-const scanSparse = 10
-
-// Scan hands about count fields to fn, or all of a small hash, and returns the cursor to go on with, 0
-// at the end. A scan begins with 0. A field that stays is handed out at least once.
-func (h *Hash) Scan(cursor uint64, count int, fn func(field, value Item)) (next uint64) {
+// Scan hands some fields to fn, all of a small hash, and returns the cursor to go on with, 0 at the
+// end. A scan begins with 0. A field that stays is handed out at least once.
+func (h *Hash) Scan(cursor uint64, fn func(field, value Item)) (next uint64) {
 	if h.big == nil {
 		h.Each(func(field, value Item, _ int64) bool {
 			fn(field, value)
@@ -206,20 +204,12 @@ func (h *Hash) Scan(cursor uint64, count int, fn func(field, value Item)) (next 
 		})
 		return 0
 	}
-	met := 0
-	for buckets := 0; ; {
-		cursor = h.big.scan(cursor, func(r mem.Ref) {
-			met++
-			h.show(r, func(field, value Item, _ int64) bool {
-				fn(field, value)
-				return true
-			})
+	return h.big.scan(cursor, func(r mem.Ref) {
+		h.show(r, func(field, value Item, _ int64) bool {
+			fn(field, value)
+			return true
 		})
-		buckets++
-		if cursor == 0 || met >= count || buckets/scanSparse >= count {
-			return cursor
-		}
-	}
+	})
 }
 
 // randomTries is how many fields that have ended Random draws before it goes through all.
@@ -246,5 +236,56 @@ func (h *Hash) Random(source *rand.Rand) (field, value Item) {
 	return field, value
 }
 
-// IsLarge tells whether the hash is in a table: Random is then quick, and Each is not.
+// Draw hands count random fields to fn, of a hash that has some; each is drawn from all.
+func (h *Hash) Draw(source *rand.Rand, count int64, fn func(field, value Item)) {
+	if h.big != nil {
+		for range count {
+			fn(h.Random(source))
+		}
+		return
+	}
+	var room [createRoom]int32
+	places := room[:0]
+	for at := listpack.First(h.lp); at >= 0; {
+		if !h.isPast(h.endAt(at)) {
+			places = append(places, int32(at))
+		}
+		for range h.stride {
+			_, at = listpack.Read(h.lp, at)
+		}
+	}
+	for range count {
+		at := int(places[source.IntN(len(places))])
+		fn(listpack.Get(h.lp, at), listpack.Get(h.lp, h.valueAt(at)))
+	}
+}
+
+// sampleSparse is how many fields there are for each wanted, where it is faster to draw them.
+const sampleSparse = 8
+
+// Sample hands count different random fields to fn, of which there are as many.
+func (h *Hash) Sample(source *rand.Rand, count int, fn func(field, value Item)) {
+	left := h.Len()
+	if h.big == nil || count > left/sampleSparse {
+		h.Each(func(field, value Item, _ int64) bool {
+			if source.IntN(left) < count {
+				count--
+				fn(field, value)
+			}
+			left--
+			return count > 0
+		})
+		return
+	}
+	drawn := make(map[string]struct{}, count)
+	for len(drawn) < count {
+		field, value := h.Random(source)
+		if _, again := drawn[string(field.Str)]; !again {
+			drawn[string(field.Str)] = struct{}{}
+			fn(field, value)
+		}
+	}
+}
+
+// IsLarge tells whether the hash is in a table, where changes take effect one by one.
 func (h *Hash) IsLarge() bool { return h.big != nil }

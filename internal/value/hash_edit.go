@@ -35,11 +35,12 @@ func (h *Hash) Begin(buf []byte) {
 }
 
 // Buffer returns the buffer given to Begin, or the larger one that has taken its place.
-func (h *Hash) Buffer() []byte { return h.draft }
+func (h *Hash) Buffer() []byte { return h.spare }
 
 // End makes the changes since Begin the key's; a hash left without fields is deleted. Errors:
-// keyspace.ErrOutOfMemory, and then nothing has changed.
+// keyspace.ErrOutOfMemory, and then nothing has changed. h is to be read no more.
 func (h *Hash) End() error {
+	h.spare = h.draft
 	switch {
 	case h.loose:
 		return h.adopt()
@@ -281,17 +282,29 @@ func (h *Hash) timeAll() {
 	if h.stride == timedStride {
 		return
 	}
-	for at := listpack.First(h.lp); at >= 0; {
-		at = h.valueAt(h.valueAt(at))
-		h.splice(at, 0, listpack.SizeInt(0)) // a draft's never fails
-		at += listpack.WriteInt(h.lp[at:], 0)
-		if at == listpack.End(h.lp) {
-			break
-		}
+	fields := h.stored()
+	timed := make([]byte, keyspace.DueBytes, len(h.draft)+fields*listpack.SizeInt(0)+draftRoom)
+	end := listpack.End(h.lp)
+	at := end
+	if fields > 0 {
+		at = listpack.First(h.lp)
 	}
-	listpack.Fix(h.lp, h.stored())
+	timed = append(timed, h.lp[:at]...)
+	for at < end {
+		next := h.valueAt(h.valueAt(at))
+		timed = append(timed, h.lp[at:next]...)
+		timed = append(timed, make([]byte, listpack.SizeInt(0))...)
+		listpack.WriteInt(timed[len(timed)-listpack.SizeInt(0):], 0)
+		at = next
+	}
+	h.draft = append(timed, h.lp[end:]...)
+	h.lp = h.draft[keyspace.DueBytes:]
 	h.stride = timedStride
+	listpack.Fix(h.lp, fields)
 }
+
+// draftRoom is what a copy of a draft may grow by before it is copied again.
+const draftRoom = 256
 
 // Delete deletes one field and tells whether it was there; with the last one the hash goes. Not
 // between Begin and End. Errors: keyspace.ErrOutOfMemory, and then nothing has changed.
@@ -417,8 +430,8 @@ func (h *Hash) expirePacked() (gone int, err error) {
 }
 
 // ExpireFields is Expire of the hash in a key, for the sweep.
-func ExpireFields(k *keyspace.Key, now int64, limit int) (gone int) {
-	h, err := HashAt(k, now)
+func ExpireFields(k *keyspace.Key, limit int) (gone int) {
+	h, err := HashAt(k, k.Now())
 	if err != nil {
 		return 0
 	}

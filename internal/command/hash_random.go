@@ -1,0 +1,82 @@
+// HRANDFIELD: fields of a hash by chance.
+
+package command
+
+import (
+	"math"
+
+	"tarn/internal/resp"
+	"tarn/internal/value"
+)
+
+func hrandfield(c *Call) error {
+	if len(c.Args) == 2 {
+		return c.hrandfield()
+	}
+	count, err := parseDraws(c.Args[2])
+	if err != nil {
+		return err
+	}
+	values := len(c.Args) == 4 && isToken(c.Args[3], "WITHVALUES")
+	switch {
+	case len(c.Args) > 3 && !values:
+		return ErrSyntax
+	case values && (count < -math.MaxInt64/2 || count > math.MaxInt64/2):
+		return ErrOutOfRange
+	}
+	k := c.Read(1)
+	h, err := value.HashAt(&k, c.Now())
+	if err != nil {
+		return err
+	}
+	length := h.Len()
+	reply := func(field, v value.Item) { c.replyPairOf(field, v, values) }
+	switch {
+	case length == 0 || count == 0:
+		c.Reply.Array(0)
+	case count < -maxDraws:
+		return ErrOutOfRange
+	case count < 0:
+		c.replyPairs(int(-count), values)
+		h.Draw(c.Tx.Rand(), -count, reply)
+	default:
+		wanted := int(min(count, int64(length)))
+		c.replyPairs(wanted, values)
+		if wanted < length {
+			h.Sample(c.Tx.Rand(), wanted, reply)
+			return nil
+		}
+		h.Each(func(field, v value.Item, _ int64) bool {
+			reply(field, v)
+			return true
+		})
+	}
+	return nil
+}
+
+// hrandfield replies with one field, or a null.
+func (c *Call) hrandfield() error {
+	k := c.Read(1)
+	h, err := value.HashAt(&k, c.Now())
+	if err != nil {
+		return err
+	}
+	if h.Len() == 0 {
+		c.Reply.Null()
+		return nil
+	}
+	field, _ := h.Random(c.Tx.Rand())
+	c.replyMember(field)
+	return nil
+}
+
+// replyPairOf replies with a field, with its value if that is wanted: a pair of its own in RESP3.
+func (c *Call) replyPairOf(field, v value.Item, values bool) {
+	if values && c.Reply.Proto() == resp.RESP3 {
+		c.Reply.Array(2)
+	}
+	c.replyMember(field)
+	if values {
+		c.replyMember(v)
+	}
+}
