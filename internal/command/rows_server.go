@@ -295,6 +295,7 @@ var serverRows = []Spec{
 			{
 				Name: "help", Arity: 2, Flags: Loading | Stale, Since: "4.0.0",
 				Cost: "O(1)", Summary: "Lists the subcommands of MEMORY.",
+				Run: containerHelp,
 			},
 			{
 				Name: "malloc-stats", Arity: 2, Since: "4.0.0",
@@ -316,6 +317,7 @@ var serverRows = []Spec{
 				Cost: "O(N) for N samples", Summary: "Measures the memory of a key and its value.",
 				Keys: []KeySpec{{Flags: RO, At: 2}},
 				Args: "key@0 [SAMPLES=count:int]",
+				Run:  memoryUsage,
 			},
 		},
 	},

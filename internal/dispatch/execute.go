@@ -32,7 +32,7 @@ var special = map[string]lockKind{
 	"keys": lockAll, "scan": lockAll, "randomkey": lockAll, "dbsize": lockAll, "swapdb": lockAll,
 	"flushdb": lockAll, "flushall": lockAll,
 	"client": lockWorld, "config": lockWorld, "debug": lockWorld, "info": lockWorld, "latency": lockWorld,
-	"slowlog": lockWorld, "shutdown": lockWorld, "save": lockWorld, "bgsave": lockWorld, "memory": lockWorld,
+	"slowlog": lockWorld, "shutdown": lockWorld, "save": lockWorld, "bgsave": lockWorld,
 	"exec": lockQueue,
 }
 

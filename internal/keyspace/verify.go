@@ -132,7 +132,7 @@ func (c *shardCheck) total() error {
 	}
 	heap := c.sh.heap
 	var have uint64
-	for _, p := range []mem.Purpose{mem.Keys, mem.Values, mem.Index, mem.Deadlines} {
+	for _, p := range []mem.Purpose{mem.Keys, mem.Values, mem.Index, mem.Deadlines, mem.Nodes} {
 		have += heap.UsedFor(p).Bytes
 	}
 	want := c.keys.Bytes + c.values.Bytes + c.index + c.trees + c.bigs
