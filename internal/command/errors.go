@@ -47,6 +47,14 @@ const (
 	ErrFieldWrite   resp.Error = "ERR BITFIELD_RO only supports the GET subcommand"
 )
 
+// Of HyperLogLogs.
+const (
+	ErrNotHLL       resp.Error = "WRONGTYPE Key is not a valid HyperLogLog string value."
+	ErrCorruptHLL   resp.Error = "INVALIDOBJ Corrupted HLL object detected"
+	ErrHLLNotSparse resp.Error = "ERR HLL encoding is not sparse"
+	ErrHLLAbsent    resp.Error = "ERR The specified key does not exist"
+)
+
 // Of keys.
 const (
 	ErrNoSuchKey  resp.Error = "ERR no such key"
