@@ -70,6 +70,9 @@ const (
 	ErrLimit    resp.Error = "ERR LIMIT can't be negative"
 )
 
+// Of SORT.
+const ErrNotDouble resp.Error = "ERR One or more scores can't be converted into double"
+
 // Of deadlines.
 const (
 	ErrExpireNX resp.Error = "ERR NX and XX, GT or LT options at the same time are not compatible"

@@ -232,10 +232,11 @@ var genericRows = []Spec{
 			{Flags: RO | Access, Note: "BY and GET make the names out of the elements."},
 			{Flags: OW | Update, Note: "STORE may stand anywhere."},
 		},
-		FindKeys: findSortKeys,
+		FindKeys: findSortKeys, AnyKey: sortsByOthers,
 		Args: "key@0 [BY=pattern:pattern@1] [LIMIT=offset_count{offset:int count:int}] " +
 			"[GET=pattern:pattern@1...+] [order(ASC|DESC)] [sorting='ALPHA'] " +
 			"[STORE=destination@2]",
+		Run: sortKey,
 	},
 	{
 		Name: "sort_ro", Arity: -2, Flags: ReadOnly, Categories: CatSet | CatSortedSet | CatList | CatDangerous,
@@ -246,9 +247,10 @@ var genericRows = []Spec{
 			{Flags: RO | Access, At: 1},
 			{Flags: RO | Access, Note: "BY and GET make the names out of the elements."},
 		},
-		FindKeys: findSortROKeys,
+		FindKeys: findSortROKeys, AnyKey: sortsByOthers,
 		Args: "key@0 [BY=pattern:pattern@1] [LIMIT=offset_count{offset:int count:int}] " +
 			"[GET=pattern:pattern@1...+] [order(ASC|DESC)] [sorting='ALPHA']",
+		Run: sortKeyRO,
 	},
 	{
 		Name: "touch", Arity: -2, Flags: ReadOnly | Fast, Categories: CatKeyspace, Since: "3.2.1",

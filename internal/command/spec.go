@@ -21,9 +21,10 @@ type Spec struct {
 	Name       string // lower case; a subcommand's is without its container's
 	Arity      int    // arguments with the name (and the subcommand); -n means at least n
 	Flags      Flags
-	Categories Categories // those that Flags do not imply; complete once in a Table
-	Keys       []KeySpec  // where the keys are
-	FindKeys   KeyFinder  // nil, or finds the keys that Keys cannot tell
+	Categories Categories               // those that Flags do not imply; complete once in a Table
+	Keys       []KeySpec                // where the keys are
+	FindKeys   KeyFinder                // nil, or finds the keys that Keys cannot tell
+	AnyKey     func(args [][]byte) bool // nil, or tells whether it looks at keys that no argument names: every shard is locked
 	Since      string
 	Cost       string // complexity: a formula, and what its letters count
 	Summary    string

@@ -47,7 +47,7 @@ func lockKinds(t *command.Table) []lockKind {
 		case ok:
 			kinds[s.Index] = kind
 		case !s.HasKeys():
-		case s.FirstKey > 0 && s.LastKey == s.FirstKey && !s.Flags.Has(command.MovableKeys):
+		case s.FirstKey > 0 && s.LastKey == s.FirstKey && s.AnyKey == nil && !s.Flags.Has(command.MovableKeys):
 			kinds[s.Index] = lockOne
 		default:
 			kinds[s.Index] = lockKeys
@@ -249,6 +249,9 @@ func (w *Worker) resumeWorld() {
 // wantKeys marks the shards of a command's keys. A command whose keys cannot be told will fail in
 // its handler before it touches any.
 func (w *Worker) wantKeys(spec *command.Spec, args [][]byte) {
+	if spec.AnyKey != nil && spec.AnyKey(args) {
+		w.tx.WantAll()
+	}
 	w.keys, _ = spec.ExtractKeys(args, w.keys[:0])
 	w.hashes = w.hashes[:0]
 	for _, k := range w.keys {
