@@ -150,13 +150,32 @@ func hgetall(c *Call) error {
 	if err != nil {
 		return err
 	}
-	c.Reply.Map(h.Len())
-	h.Each(func(field, v value.Item, _ int64) bool {
-		c.replyMember(field)
-		c.replyMember(v)
-		return true
+	n := h.Len()
+	c.Reply.Map(n)
+	c.replyFields(&k, &h, n, func(w *resp.Writer, field, v value.Item) {
+		replyMemberTo(w, field)
+		replyMemberTo(w, v)
 	})
 	return nil
+}
+
+// replyFields writes what each makes of every field of a hash of n.
+func (c *Call) replyFields(k *keyspace.Key, h *value.Hash, n int, each func(w *resp.Writer, field, v value.Item)) {
+	if n < LongReply || k.Shape() != keyspace.InBig {
+		h.Each(func(field, v value.Item, _ int64) bool {
+			each(c.Reply, field, v)
+			return true
+		})
+		return
+	}
+	next := h.Pieces()
+	c.Stream(k, func(w *resp.Writer, limit int) (more bool) {
+		end := w.Len() + limit
+		return next(func(field, v value.Item) bool {
+			each(w, field, v)
+			return w.Len() < end
+		})
+	})
 }
 
 func hincrby(c *Call) error {
@@ -235,11 +254,9 @@ func hkeys(c *Call) error {
 	if err != nil {
 		return err
 	}
-	c.Reply.Array(h.Len())
-	h.Each(func(field, _ value.Item, _ int64) bool {
-		c.replyMember(field)
-		return true
-	})
+	n := h.Len()
+	c.Reply.Array(n)
+	c.replyFields(&k, &h, n, func(w *resp.Writer, field, _ value.Item) { replyMemberTo(w, field) })
 	return nil
 }
 
@@ -433,10 +450,8 @@ func hvals(c *Call) error {
 	if err != nil {
 		return err
 	}
-	c.Reply.Array(h.Len())
-	h.Each(func(_, v value.Item, _ int64) bool {
-		c.replyMember(v)
-		return true
-	})
+	n := h.Len()
+	c.Reply.Array(n)
+	c.replyFields(&k, &h, n, func(w *resp.Writer, _, v value.Item) { replyMemberTo(w, v) })
 	return nil
 }

@@ -188,6 +188,19 @@ func (h *Hash) Each(fn func(field, value Item, deadline int64) bool) {
 	}
 }
 
+// Pieces is Each of a hash InBig that can be left and gone on with: each call hands fields to fn until
+// it says false, and a few more, and tells whether any may be left. It is for keyspace.Key.Read: the
+// key is not used.
+func (h *Hash) Pieces() func(fn func(field, value Item) bool) (more bool) {
+	reader := &Hash{big: h.big, now: h.now}
+	next := h.big.pieces()
+	return func(fn func(field, value Item) bool) bool {
+		return next(func(r mem.Ref) bool {
+			return reader.show(r, func(field, value Item, _ int64) bool { return fn(field, value) })
+		})
+	}
+}
+
 // show hands the field in block r to fn, unless it has ended, and returns what fn does.
 func (h *Hash) show(r mem.Ref, fn func(field, value Item, deadline int64) bool) bool {
 	e := h.big.read(r)
