@@ -74,11 +74,19 @@ func hasInt(ints []byte, n int64) bool {
 
 // HasMember is Has for a member of another set.
 func (s Set) HasMember(m Member) bool {
-	if m.IsInt && s.key.Exists() && s.key.Shape() == keyspace.Alt {
+	if !m.IsInt || !s.key.Exists() {
+		return s.Has(m.Str)
+	}
+	switch s.key.Shape() {
+	case keyspace.Pack:
+		var room [integerDigits]byte
+		lp := s.key.Packed()
+		return listpack.Find(lp, listpack.First(lp), textOf(m, &room), 0) >= 0
+	case keyspace.Alt:
 		return hasInt(s.key.Packed(), m.Int)
 	}
-	var room [integerDigits]byte
-	return s.Has(textOf(m, &room))
+	t := s.table()
+	return t.find(t.nameOf(m)).found()
 }
 
 // textOf returns the text of a member, in room when it is an integer.
@@ -321,19 +329,18 @@ func appendPackOfInts(dst, ints []byte) []byte {
 // spread turns the set into a table of its members and more, which are missing in it. Errors:
 // keyspace.ErrOutOfMemory, and then nothing has changed.
 func (s Set) spread(more ...[]byte) error {
-	t, whole := newTable(s.key.Heap(), false), true
-	s.Each(func(m Member) bool {
-		whole = t.putMember(m)
-		return whole
-	})
-	for i := 0; i < len(more) && whole; i++ {
-		whole = t.putMember(Member{Str: more[i]})
+	t := newBigSet(s.key.Heap())
+	err := t.addAll(s.Each)
+	for i := 0; i < len(more) && err == nil; i++ {
+		_, err = t.add(Member{Str: more[i]})
 	}
-	if whole && s.key.SetBig(keyspace.Set, bigSet{t}) == nil {
-		return nil
+	if err == nil {
+		err = s.key.SetBig(keyspace.Set, t)
 	}
-	t.freeAll()
-	return keyspace.ErrOutOfMemory
+	if err != nil {
+		t.freeAll()
+	}
+	return err
 }
 
 // Remove removes member and tells whether it was there. With the last member the key goes. Errors:

@@ -20,9 +20,9 @@ type SetBuilder struct {
 	heap   *mem.Heap
 	limits *keyspace.Limits
 	shape  keyspace.Shape
-	packed []byte // Pack and Alt
-	table  *table // InBig
-	mixed  bool   // a member is no integer
+	packed []byte  // Pack and Alt
+	table  *bigSet // InBig
+	mixed  bool    // a member is no integer
 }
 
 // NewSetBuilder returns an empty set of a shape that may change as members come; it is to be stored
@@ -35,7 +35,7 @@ func NewSetBuilder(k *keyspace.Key, start keyspace.Shape) SetBuilder {
 	case keyspace.Alt:
 		b.packed = intset.AppendNew(nil)
 	default:
-		b.table = newTable(b.heap, false)
+		b.table = newBigSet(b.heap)
 	}
 	return b
 }
@@ -76,10 +76,9 @@ func (b *SetBuilder) Add(m Member) (added bool, err error) {
 		}
 		return true, b.leaveInts(m)
 	case keyspace.Pack:
-		var room [integerDigits]byte
-		return b.addPacked(textOf(m, &room))
+		return b.addPacked(m)
 	}
-	return b.addSpread(m)
+	return b.table.add(m)
 }
 
 func (b *SetBuilder) addInt(n int64) (added bool, err error) {
@@ -93,7 +92,7 @@ func (b *SetBuilder) addInt(n int64) (added bool, err error) {
 	if err := b.spread(); err != nil {
 		return false, err
 	}
-	return b.addSpread(Member{Int: n, IsInt: true})
+	return b.table.add(Member{Int: n, IsInt: true})
 }
 
 // leaveInts adds a member that is no integer to an intset.
@@ -105,11 +104,13 @@ func (b *SetBuilder) leaveInts(m Member) error {
 	if err := b.spread(); err != nil {
 		return err
 	}
-	_, err := b.addSpread(m)
+	_, err := b.table.add(m)
 	return err
 }
 
-func (b *SetBuilder) addPacked(member []byte) (added bool, err error) {
+func (b *SetBuilder) addPacked(m Member) (added bool, err error) {
+	var room [integerDigits]byte
+	member := textOf(m, &room)
 	if !b.Distinct && listpack.Find(b.packed, listpack.First(b.packed), member, 0) >= 0 {
 		return false, nil
 	}
@@ -120,32 +121,15 @@ func (b *SetBuilder) addPacked(member []byte) (added bool, err error) {
 	if err := b.spread(); err != nil {
 		return false, err
 	}
-	return b.addSpread(Member{Str: member})
-}
-
-func (b *SetBuilder) addSpread(m Member) (added bool, err error) {
-	var room [integerDigits]byte
-	name := textOf(m, &room)
-	p := b.table.find(name)
-	if p.found() {
-		return false, nil
-	}
-	if b.table.put(p, element{name: name}) == 0 {
-		return false, keyspace.ErrOutOfMemory
-	}
-	return true, nil
+	return b.table.add(m)
 }
 
 // spread moves the members to a table.
 func (b *SetBuilder) spread() error {
-	t, whole := newTable(b.heap, false), true
-	eachPacked(b.shape, b.packed, func(m Member) bool {
-		whole = t.putMember(m)
-		return whole
-	})
-	if !whole {
+	t := newBigSet(b.heap)
+	if err := t.addAll(b.Each); err != nil {
 		t.freeAll()
-		return keyspace.ErrOutOfMemory
+		return err
 	}
 	b.table, b.packed, b.shape = t, nil, keyspace.InBig
 	return nil
@@ -191,7 +175,7 @@ func (b *SetBuilder) replace(k *keyspace.Key) error {
 	if b.shape != keyspace.InBig {
 		return k.SetPacked(keyspace.Set, b.shape, b.packed)
 	}
-	if err := k.SetBig(keyspace.Set, bigSet{b.table}); err != nil {
+	if err := k.SetBig(keyspace.Set, b.table); err != nil {
 		return err
 	}
 	b.table = nil

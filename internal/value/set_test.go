@@ -557,17 +557,18 @@ func TestSmallSetsAllocateNothing(t *testing.T) {
 		for _, m := range members {
 			s.Add([]byte(m))
 		}
-		extra := [][]byte{[]byte("77")}
+		extra, absent, room := [][]byte{[]byte("77")}, []byte("nosuch"), make([]byte, 0, 128)
 		if got := testing.AllocsPerRun(100, func() {
 			s.AddAll(extra)
-			if !s.Has(extra[0]) || s.Has([]byte("nosuch")) {
+			if !s.Has(extra[0]) || s.Has(absent) {
 				t.Fatal("Has is wrong")
 			}
 			s.Remove(extra[0])
 			p := s.Random(w.random)
-			var room [128]byte
-			text := textOf(p.Member, (*[integerDigits]byte)(room[:]))
-			text = room[:copy(room[:], text)]
+			text := p.AppendTo(room[:0])
+			if !s.HasMember(p.Member) {
+				t.Fatal("HasMember is wrong")
+			}
 			s.Drop(p)
 			s.Add(text)
 			s.Each(func(m Member) bool { return m.Len() > 0 })
