@@ -9,6 +9,7 @@ var listRows = []Spec{
 		Cost: "O(1)", Summary: "Moves an element between lists, waiting for one if need be.",
 		Keys: []KeySpec{{Flags: RW | Access | Delete, At: 1}, {Flags: RW | Insert, At: 2}},
 		Args: "source@0 destination@1 wherefrom(LEFT|RIGHT) whereto(LEFT|RIGHT) timeout:double",
+		Run:  blmove,
 	},
 	{
 		Name: "blmpop", Arity: -5, Flags: Write | Blocking, Categories: CatList, Since: "7.0.0",
@@ -16,6 +17,7 @@ var listRows = []Spec{
 		Summary: "Pops elements off the first list that has any, waiting if need be.",
 		Keys:    []KeySpec{{Flags: RW | Access | Delete, At: 2, Counted: true}},
 		Args:    "timeout:double numkeys:int key@0... where(LEFT|RIGHT) [COUNT=count:int]",
+		Run:     blmpop,
 	},
 	{
 		Name: "blpop", Arity: -3, Flags: Write | Blocking, Categories: CatList, Since: "2.0.0",
@@ -23,6 +25,7 @@ var listRows = []Spec{
 		Keys:    []KeySpec{{Flags: RW | Access | Delete, At: 1, Last: -2}},
 		History: []Change{{"6.0.0", "`timeout` may have a fraction."}},
 		Args:    "key@0... timeout:double",
+		Run:     blpop,
 	},
 	{
 		Name: "brpop", Arity: -3, Flags: Write | Blocking, Categories: CatList, Since: "2.0.0",
@@ -30,6 +33,7 @@ var listRows = []Spec{
 		Keys:    []KeySpec{{Flags: RW | Access | Delete, At: 1, Last: -2}},
 		History: []Change{{"6.0.0", "`timeout` may have a fraction."}},
 		Args:    "key@0... timeout:double",
+		Run:     brpop,
 	},
 	{
 		Name: "brpoplpush", Arity: 4, Flags: Write | DenyOOM | Blocking, Categories: CatList, Since: "2.2.0",
@@ -38,6 +42,7 @@ var listRows = []Spec{
 		History:         []Change{{"6.0.0", "`timeout` may have a fraction."}},
 		DeprecatedSince: "6.2.0", ReplacedBy: "`BLMOVE` with the `RIGHT` and `LEFT` arguments",
 		Args: "source@0 destination@1 timeout:double",
+		Run:  brpoplpush,
 	},
 	{
 		Name: "lindex", Arity: 3, Flags: ReadOnly, Categories: CatList, Since: "1.0.0",
@@ -45,6 +50,7 @@ var listRows = []Spec{
 		Summary: "Reads the element at an index of a list.",
 		Keys:    []KeySpec{{Flags: RO | Access, At: 1}},
 		Args:    "key@0 index:int",
+		Run:     lindex,
 	},
 	{
 		Name: "linsert", Arity: 5, Flags: Write | DenyOOM, Categories: CatList, Since: "2.2.0",
@@ -52,24 +58,28 @@ var listRows = []Spec{
 		Summary: "Inserts an element before or after another.",
 		Keys:    []KeySpec{{Flags: RW | Insert, At: 1}},
 		Args:    "key@0 where(BEFORE|AFTER) pivot element",
+		Run:     linsert,
 	},
 	{
 		Name: "llen", Arity: 2, Flags: ReadOnly | Fast, Categories: CatList, Since: "1.0.0",
 		Cost: "O(1)", Summary: "Counts the elements of a list.",
 		Keys: []KeySpec{{Flags: RO, At: 1}},
 		Args: "key@0",
+		Run:  llen,
 	},
 	{
 		Name: "lmove", Arity: 5, Flags: Write | DenyOOM, Categories: CatList, Since: "6.2.0",
 		Cost: "O(1)", Summary: "Moves an element from an end of a list to an end of another.",
 		Keys: []KeySpec{{Flags: RW | Access | Delete, At: 1}, {Flags: RW | Insert, At: 2}},
 		Args: "source@0 destination@1 wherefrom(LEFT|RIGHT) whereto(LEFT|RIGHT)",
+		Run:  lmove,
 	},
 	{
 		Name: "lmpop", Arity: -4, Flags: Write, Categories: CatList, Since: "7.0.0",
 		Cost: "O(N+M) for N keys and M elements popped", Summary: "Pops elements off the first list that has any.",
 		Keys: []KeySpec{{Flags: RW | Access | Delete, At: 1, Counted: true}},
 		Args: "numkeys:int key@0... where(LEFT|RIGHT) [COUNT=count:int]",
+		Run:  lmpop,
 	},
 	{
 		Name: "lpop", Arity: -2, Flags: Write | Fast, Categories: CatList, Since: "1.0.0",
@@ -77,6 +87,7 @@ var listRows = []Spec{
 		Keys:    []KeySpec{{Flags: RW | Access | Delete, At: 1}},
 		History: []Change{{"6.2.0", "Gained `count`."}},
 		Args:    "key@0 [count:int#6.2.0]",
+		Run:     lpop,
 	},
 	{
 		Name: "lpos", Arity: -3, Flags: ReadOnly, Categories: CatList, Since: "6.0.6",
@@ -84,6 +95,7 @@ var listRows = []Spec{
 		Summary: "Finds the index of an element in a list.",
 		Keys:    []KeySpec{{Flags: RO | Access, At: 1}},
 		Args:    "key@0 element [RANK=rank:int] [COUNT=num-matches:int] [MAXLEN=len:int]",
+		Run:     lpos,
 	},
 	{
 		Name: "lpush", Arity: -3, Flags: Write | DenyOOM | Fast, Categories: CatList, Since: "1.0.0",
@@ -91,6 +103,7 @@ var listRows = []Spec{
 		Keys:    []KeySpec{{Flags: RW | Insert, At: 1}},
 		History: []Change{{"2.4.0", "Takes several `element` arguments."}},
 		Args:    "key@0 element...",
+		Run:     lpush,
 	},
 	{
 		Name: "lpushx", Arity: -3, Flags: Write | DenyOOM | Fast, Categories: CatList, Since: "2.2.0",
@@ -98,6 +111,7 @@ var listRows = []Spec{
 		Keys:    []KeySpec{{Flags: RW | Insert, At: 1}},
 		History: []Change{{"4.0.0", "Takes several `element` arguments."}},
 		Args:    "key@0 element...",
+		Run:     lpushx,
 	},
 	{
 		Name: "lrange", Arity: 4, Flags: ReadOnly, Categories: CatList, Since: "1.0.0",
@@ -105,6 +119,7 @@ var listRows = []Spec{
 		Summary: "Reads a range of a list.",
 		Keys:    []KeySpec{{Flags: RO | Access, At: 1}},
 		Args:    "key@0 start:int stop:int",
+		Run:     lrange,
 	},
 	{
 		Name: "lrem", Arity: 4, Flags: Write, Categories: CatList, Since: "1.0.0",
@@ -112,6 +127,7 @@ var listRows = []Spec{
 		Summary: "Removes elements equal to a value from a list.",
 		Keys:    []KeySpec{{Flags: RW | Delete, At: 1}},
 		Args:    "key@0 count:int element",
+		Run:     lrem,
 	},
 	{
 		Name: "lset", Arity: 4, Flags: Write | DenyOOM, Categories: CatList, Since: "1.0.0",
@@ -119,12 +135,14 @@ var listRows = []Spec{
 		Summary: "Writes the element at an index of a list.",
 		Keys:    []KeySpec{{Flags: RW | Update, At: 1}},
 		Args:    "key@0 index:int element",
+		Run:     lset,
 	},
 	{
 		Name: "ltrim", Arity: 4, Flags: Write, Categories: CatList, Since: "1.0.0",
 		Cost: "O(N) for N elements removed", Summary: "Cuts a list down to a range.",
 		Keys: []KeySpec{{Flags: RW | Delete, At: 1}},
 		Args: "key@0 start:int stop:int",
+		Run:  ltrim,
 	},
 	{
 		Name: "rpop", Arity: -2, Flags: Write | Fast, Categories: CatList, Since: "1.0.0",
@@ -132,6 +150,7 @@ var listRows = []Spec{
 		Keys:    []KeySpec{{Flags: RW | Access | Delete, At: 1}},
 		History: []Change{{"6.2.0", "Gained `count`."}},
 		Args:    "key@0 [count:int#6.2.0]",
+		Run:     rpop,
 	},
 	{
 		Name: "rpoplpush", Arity: 3, Flags: Write | DenyOOM, Categories: CatList, Since: "1.2.0",
@@ -139,6 +158,7 @@ var listRows = []Spec{
 		Keys:            []KeySpec{{Flags: RW | Access | Delete, At: 1}, {Flags: RW | Insert, At: 2}},
 		DeprecatedSince: "6.2.0", ReplacedBy: "`LMOVE` with the `RIGHT` and `LEFT` arguments",
 		Args: "source@0 destination@1",
+		Run:  rpoplpush,
 	},
 	{
 		Name: "rpush", Arity: -3, Flags: Write | DenyOOM | Fast, Categories: CatList, Since: "1.0.0",
@@ -146,6 +166,7 @@ var listRows = []Spec{
 		Keys:    []KeySpec{{Flags: RW | Insert, At: 1}},
 		History: []Change{{"2.4.0", "Takes several `element` arguments."}},
 		Args:    "key@0 element...",
+		Run:     rpush,
 	},
 	{
 		Name: "rpushx", Arity: -3, Flags: Write | DenyOOM | Fast, Categories: CatList, Since: "2.2.0",
@@ -153,5 +174,6 @@ var listRows = []Spec{
 		Keys:    []KeySpec{{Flags: RW | Insert, At: 1}},
 		History: []Change{{"4.0.0", "Takes several `element` arguments."}},
 		Args:    "key@0 element...",
+		Run:     rpushx,
 	},
 }

@@ -11,6 +11,9 @@
 package value
 
 import (
+	"math"
+	"slices"
+
 	"tarn/internal/keyspace"
 	"tarn/internal/listpack"
 )
@@ -154,14 +157,21 @@ func (n *listNodes) pushMany(elems [][]byte, atHead bool) bool {
 		if n.push(elem, atHead) {
 			continue
 		}
-		if i > 0 && atHead {
-			n.remove(0, i)
-		} else if i > 0 {
-			n.remove(n.Len()-i, i)
-		}
+		n.takeBack(i, atHead)
 		return false
 	}
 	return true
+}
+
+// takeBack removes what was just pushed.
+func (n *listNodes) takeBack(count int, atHead bool) {
+	first := 0
+	if !atHead {
+		first = n.Len() - count
+	}
+	if count > 0 {
+		n.remove(first, count)
+	}
 }
 
 // pack makes a large list that has shrunk a listpack again. Memory that is refused is none that was
@@ -271,14 +281,87 @@ func (l *List) Remove(from, count int) error {
 	return err
 }
 
-// Keep drops all but count elements from position from on; both are within the list, and count is
-// not 0. Errors: keyspace.ErrOutOfMemory, and then nothing has changed but the tail, perhaps.
+// Rotate moves the last element before the first, or the first behind the last. Errors:
+// keyspace.ErrOutOfMemory, and then nothing has changed.
+func (l *List) Rotate(lastToHead bool) error {
+	all := l.Len()
+	if all < 2 {
+		return nil
+	}
+	if l.nodes != nil {
+		i := 0
+		if lastToHead {
+			i = all - 1
+		}
+		var scratch [128]byte
+		elem := l.At(i).AppendTo(scratch[:0])
+		if !l.edit().push(elem, lastToHead) {
+			return keyspace.ErrOutOfMemory
+		}
+		if lastToHead {
+			i = all
+		}
+		if !l.nodes.remove(i, 1) {
+			l.nodes.takeBack(1, lastToHead)
+			return keyspace.ErrOutOfMemory
+		}
+		return nil
+	}
+	lp, err := l.key.Splice(packHead, 0, 0)
+	if err != nil {
+		return err
+	}
+	elements := lp[packHead:listpack.End(lp)]
+	if lastToHead {
+		last := listpack.Last(lp) - packHead
+		rotate(elements, last)
+		return nil
+	}
+	rotate(elements, listpack.EntrySize(lp, packHead))
+	return nil
+}
+
+// rotate moves the first n bytes of b behind the others.
+func rotate(b []byte, n int) {
+	slices.Reverse(b[:n])
+	slices.Reverse(b[n:])
+	slices.Reverse(b)
+}
+
+// Keep drops all but count elements from position from on; both are within the list. A list that has
+// none left is gone with its key. Errors: keyspace.ErrOutOfMemory, and then nothing has changed.
 func (l *List) Keep(from, count int) error {
 	end := from + count
+	if count == 0 {
+		return l.Remove(0, l.Len())
+	}
+	if l.nodes == nil {
+		return l.keepPacked(from, count)
+	}
+	if !l.edit().ownEnds(from, count) {
+		return keyspace.ErrOutOfMemory
+	}
 	if err := l.Remove(end, l.Len()-end); err != nil {
 		return err
 	}
 	return l.Remove(0, from)
+}
+
+func (l *List) keepPacked(from, count int) error {
+	lp := l.key.Packed()
+	all := listpack.Count(lp)
+	if count == all {
+		return nil
+	}
+	start, end := packSpan(lp, from, count, all)
+	var scratch [1024]byte
+	kept := scratch[:]
+	if packBytes+end-start > len(kept) {
+		kept = make([]byte, packBytes+end-start)
+	}
+	kept = kept[:packBytes+end-start]
+	writePack(kept, lp[start:end], count)
+	return l.key.SetPacked(keyspace.List, keyspace.Pack, kept)
 }
 
 // RemoveEqual takes out up to most elements equal to elem, from the tail on if back, and returns how
@@ -288,7 +371,18 @@ func (l *List) RemoveEqual(elem []byte, most int, back bool) (removed int, err e
 	if l.nodes == nil {
 		return l.removeEqualPacked(elem, most, back)
 	}
-	removed, whole := l.edit().removeEqual(elem, most, back)
+	cursor := l.From(0)
+	if back {
+		cursor = l.BackFrom(l.Len() - 1)
+	}
+	first := cursor.Find(elem, math.MaxInt)
+	if first < 0 {
+		return 0, nil
+	}
+	if back {
+		first++
+	}
+	removed, whole := l.edit().removeEqual(first, elem, most, back)
 	switch {
 	case !whole && removed == 0:
 		return 0, keyspace.ErrOutOfMemory

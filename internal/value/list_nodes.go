@@ -329,11 +329,12 @@ func (n *listNodes) appendPack(lp []byte) bool {
 	return true
 }
 
-// removeEqual takes out up to most elements equal to elem, from the tail on if back, and returns how
-// many. It ends early when memory is refused, which whole tells.
-func (n *listNodes) removeEqual(elem []byte, most int, back bool) (removed int, whole bool) {
+// removeEqual takes out up to most elements equal to elem, from position at on, or before it if back,
+// and returns how many. The leaf of that position has no other such element on the near side. It
+// ends early when memory is refused, which whole tells.
+func (n *listNodes) removeEqual(at int, elem []byte, most int, back bool) (removed int, whole bool) {
 	var p btree.Path
-	for at := n.start(back); removed < most && at != n.start(!back); {
+	for removed < most && (back && at > 0 || !back && at < n.Len()) {
 		n.findSide(at, back, &p)
 		count, first := n.seq.Count(&p), n.seq.Position(&p)
 		gone, ok := n.removeEqualIn(&p, elem, most-removed, back)
@@ -351,15 +352,7 @@ func (n *listNodes) removeEqual(elem []byte, most int, back bool) (removed int, 
 	return removed, true
 }
 
-// start returns the position before which, or from which on if not back, a walk begins.
-func (n *listNodes) start(back bool) int {
-	if back {
-		return n.Len()
-	}
-	return 0
-}
-
-// findSide makes p lead to the leaf that begins at position at, or ends there if back.
+// findSide makes p lead to the leaf of position at, or of the one before it if back.
 func (n *listNodes) findSide(at int, back bool, p *btree.Path) {
 	if back {
 		at--
