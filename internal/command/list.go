@@ -253,15 +253,41 @@ func lrange(c *Call) error {
 	if err != nil {
 		return err
 	}
-	from, to, ok := clampRange(first, last, int64(l.Len()))
-	if !ok {
-		c.Reply.Array(0)
+	from, n := listRange(first, last, l.Len())
+	c.Reply.Array(n)
+	if n >= LongReply && k.Shape() == keyspace.InBig {
+		c.streamElements(&k, l.From(from), n)
 		return nil
 	}
-	n := int(to - from + 1)
-	c.Reply.Array(n)
-	c.replyElements(l.From(int(from)), n)
+	if n > 0 {
+		c.replyElements(l.From(from), n)
+	}
 	return nil
+}
+
+// listRange turns the first and the last index of a range, counted from the end when negative, into
+// the first position of the list that is in it, and how many are.
+func listRange(first, last int64, length int) (from, count int) {
+	all := int64(length)
+	if last < 0 {
+		last += all
+	}
+	first, last = fromEnd(first, all), min(last, all-1)
+	if first > last {
+		return 0, 0
+	}
+	return int(first), int(last - first + 1)
+}
+
+// streamElements is replyElements for very many.
+func (c *Call) streamElements(k *keyspace.Key, cursor value.ListCursor, n int) {
+	c.Stream(k, func(w *resp.Writer, limit int) (more bool) {
+		for end := w.Len() + limit; n > 0 && w.Len() < end; n-- {
+			v, _ := cursor.Next()
+			replyMemberTo(w, v)
+		}
+		return n > 0
+	})
 }
 
 // replyElements replies with the next n elements of a cursor, without announcing them.
@@ -351,12 +377,8 @@ func ltrim(c *Call) error {
 		return nil
 	}
 	all := l.Len()
-	from, to, ok := clampRange(first, last, int64(all))
-	kept := 0
-	if ok {
-		kept = int(to - from + 1)
-	}
-	if err := l.Keep(int(from), kept); err != nil {
+	from, kept := listRange(first, last, all)
+	if err := l.Keep(from, kept); err != nil {
 		return err
 	}
 	k.ChangedBy("ltrim", int64(all-kept))
