@@ -78,11 +78,24 @@ func (c *client) feed(request []byte) []byte {
 	for len(request) > 0 {
 		consumed, verdict := w.Feed(c.session, &c.parser, request)
 		request = request[consumed:]
+		if verdict == dispatch.Streaming {
+			c.readRest()
+			continue
+		}
 		if verdict != dispatch.Full && (verdict != dispatch.Hungry || len(request) > 0) {
 			c.on.tb.Fatalf("%.100q is left, verdict %d", request, verdict)
 		}
 	}
 	return w.Writer.Buffer()
+}
+
+// readRest reads the rest of a long reply, piece by piece.
+func (c *client) readRest() {
+	const piece = 16 << 10
+	for c.session.More.Rest.Append(&c.on.worker.Writer, piece) {
+	}
+	c.session.State &^= command.Streaming
+	c.session.More.Rest = nil
 }
 
 // do runs one command and returns its reply.
