@@ -209,7 +209,7 @@ func (g *generator) transaction(conn int) []call {
 
 // command returns one command for the connection.
 func (g *generator) command(conn int) call {
-	families := []func(int) call{g.stringWrite, g.stringWrite, g.stringRead, g.numeric, g.bits, g.bits, g.generic,
+	families := []func(int) call{g.stringWrite, g.stringWrite, g.stringRead, g.numeric, g.bits, g.bits, g.estimates, g.generic,
 		g.generic, g.expiry, g.expiry, g.spread, g.serial}
 	if g.inMulti[conn] {
 		families = families[:len(families)-3] // what is compared by more than one command, or settled
@@ -226,6 +226,25 @@ func (g *generator) familyWithoutSettling(families []func(int) call, conn int) c
 			return c
 		}
 	}
+}
+
+// estimates are of HyperLogLogs, which have keys of their own: few strings are any.
+func (g *generator) estimates(int) call {
+	key := func() string {
+		if g.oneIn(10) {
+			return g.key()
+		}
+		return pick(g.r, "hll:1", "hll:2", "hll:3")
+	}
+	args := []string{pick(g.r, "PFADD", "PFADD", "PFADD", "PFCOUNT", "PFMERGE"), key()}
+	for range g.r.IntN(4) {
+		if args[0] == "PFADD" {
+			args = append(args, g.value())
+		} else {
+			args = append(args, key())
+		}
+	}
+	return call{args: args}
 }
 
 func (g *generator) stringWrite(conn int) call {
