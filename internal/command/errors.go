@@ -27,6 +27,20 @@ const (
 	ErrNotFinite   resp.Error = "ERR value is NaN or Infinity"
 )
 
+// Of fields with deadlines.
+const (
+	ErrExpireNegative     resp.Error = "ERR invalid expire time, must be >= 0"
+	ErrExpireMissing      resp.Error = "ERR missing expire time"
+	ErrExpireOneOrKeep    resp.Error = "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified"
+	ErrExpireOneOrPersist resp.Error = "ERR Only one of EX, PX, EXAT, PXAT or PERSIST arguments can be specified"
+	ErrFieldsMissing      resp.Error = "ERR Mandatory argument FIELDS is missing or not at the right position"
+	ErrFieldsNumber       resp.Error = "ERR The `numfields` parameter must match the number of arguments"
+	ErrFieldsAboveZero    resp.Error = "ERR Parameter `numFields` should be greater than 0"
+	ErrFieldsPositive     resp.Error = "ERR Number of fields must be a positive integer"
+	ErrFieldsInvalid      resp.Error = "ERR invalid number of fields"
+	ErrFieldsOneCondition resp.Error = "ERR Only one of FXX or FNX arguments can be specified"
+)
+
 // Of LCS.
 const (
 	ErrLCSType     resp.Error = "ERR The specified keys must contain string values"

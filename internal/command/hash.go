@@ -321,22 +321,22 @@ func (c *Call) setFields() (added int64, err error) {
 		k.Changed("hset")
 		return added, nil
 	}
-	added, written, err := c.putFields(&h, c.Args[2:])
+	added, written, err := c.putFields(&h, c.Args[2:], keyspace.NoDeadline)
 	if written > 0 {
 		k.ChangedBy("hset", int64(written))
 	}
 	return added, err
 }
 
-// putFields writes several fields. It returns how many are new and how many are written; on an error
-// there are none, or those of a large hash before memory was refused.
-func (c *Call) putFields(h *value.Hash, pairs [][]byte) (added int64, written int, err error) {
+// putFields writes several fields, with a deadline or value.Keep. It returns how many are new and how
+// many are written; on an error there are none, or those of a large hash before memory was refused.
+func (c *Call) putFields(h *value.Hash, pairs [][]byte, deadline int64) (added int64, written int, err error) {
 	large := h.IsLarge()
 	h.Begin(c.Scratch())
 	err = h.Expect(len(pairs) / 2)
 	for i := 0; i < len(pairs) && err == nil; i += 2 {
 		var isNew bool
-		if isNew, err = h.Put(pairs[i], pairs[i+1], keyspace.NoDeadline); err == nil {
+		if isNew, err = h.Put(pairs[i], pairs[i+1], deadline); err == nil {
 			written++
 			if isNew {
 				added++

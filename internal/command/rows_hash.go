@@ -20,6 +20,27 @@ var hashRows = []Spec{
 		Run:  hexists,
 	},
 	{
+		Name: "hexpire", Arity: -6, Flags: Write | DenyOOM | Fast, Categories: CatHash, Since: "7.4.0",
+		Cost: "O(N) for N fields", Summary: "Gives fields of a hash a time to live in seconds.",
+		Keys: []KeySpec{{Flags: RW | Update, At: 1}},
+		Args: "key@0 seconds:int [condition(NX|XX|GT|LT)] FIELDS=fields{numfields:int field...}",
+		Run:  hexpire,
+	},
+	{
+		Name: "hexpireat", Arity: -6, Flags: Write | DenyOOM | Fast, Categories: CatHash, Since: "7.4.0",
+		Cost: "O(N) for N fields", Summary: "Gives fields of a hash a deadline as a Unix time in seconds.",
+		Keys: []KeySpec{{Flags: RW | Update, At: 1}},
+		Args: "key@0 unix-time-seconds:time [condition(NX|XX|GT|LT)] FIELDS=fields{numfields:int field...}",
+		Run:  hexpireat,
+	},
+	{
+		Name: "hexpiretime", Arity: -5, Flags: ReadOnly | Fast, Categories: CatHash, Since: "7.4.0",
+		Cost: "O(N) for N fields", Summary: "Tells when fields of a hash end, as Unix times in seconds.",
+		Keys: []KeySpec{{Flags: RO | Access, At: 1}},
+		Args: "key@0 FIELDS=fields{numfields:int field...}",
+		Run:  hexpiretime,
+	},
+	{
 		Name: "hget", Arity: 3, Flags: ReadOnly | Fast, Categories: CatHash, Since: "2.0.0",
 		Cost: "O(1)", Summary: "Reads one field of a hash.",
 		Keys: []KeySpec{{Flags: RO | Access, At: 1}},
@@ -33,6 +54,21 @@ var hashRows = []Spec{
 		Tips: []string{"nondeterministic_output_order"},
 		Args: "key@0",
 		Run:  hgetall,
+	},
+	{
+		Name: "hgetdel", Arity: -5, Flags: Write | Fast, Categories: CatHash, Since: "8.0.0",
+		Cost: "O(N) for N fields", Summary: "Reads fields of a hash and deletes them.",
+		Keys: []KeySpec{{Flags: RW | Access | Delete, At: 1}},
+		Args: "key@0 FIELDS=fields{numfields:int field...}",
+		Run:  hgetdel,
+	},
+	{
+		Name: "hgetex", Arity: -5, Flags: Write | Fast, Categories: CatHash, Since: "8.0.0",
+		Cost: "O(N) for N fields", Summary: "Reads fields of a hash and changes their deadlines.",
+		Keys: []KeySpec{{Flags: RW | Access | Update, At: 1, Note: "Updates the fields' deadlines."}},
+		Args: "key@0 [expiration(EX=seconds:int|PX=milliseconds:int|EXAT=unix-time-seconds:time|" +
+			"PXAT=unix-time-milliseconds:time|PERSIST)] FIELDS=fields{numfields:int field...}",
+		Run: hgetex,
 	},
 	{
 		Name: "hincrby", Arity: 4, Flags: Write | DenyOOM | Fast, Categories: CatHash, Since: "2.0.0",
@@ -79,6 +115,41 @@ var hashRows = []Spec{
 		Run:  hmset,
 	},
 	{
+		Name: "hpersist", Arity: -5, Flags: Write | Fast, Categories: CatHash, Since: "7.4.0",
+		Cost: "O(N) for N fields", Summary: "Makes fields of a hash last.",
+		Keys: []KeySpec{{Flags: RW | Update, At: 1}},
+		Args: "key@0 FIELDS=fields{numfields:int field...}",
+		Run:  hpersist,
+	},
+	{
+		Name: "hpexpire", Arity: -6, Flags: Write | DenyOOM | Fast, Categories: CatHash, Since: "7.4.0",
+		Cost: "O(N) for N fields", Summary: "Gives fields of a hash a time to live in milliseconds.",
+		Keys: []KeySpec{{Flags: RW | Update, At: 1}},
+		Args: "key@0 milliseconds:int [condition(NX|XX|GT|LT)] FIELDS=fields{numfields:int field...}",
+		Run:  hpexpire,
+	},
+	{
+		Name: "hpexpireat", Arity: -6, Flags: Write | DenyOOM | Fast, Categories: CatHash, Since: "7.4.0",
+		Cost: "O(N) for N fields", Summary: "Gives fields of a hash a deadline as a Unix time in milliseconds.",
+		Keys: []KeySpec{{Flags: RW | Update, At: 1}},
+		Args: "key@0 unix-time-milliseconds:time [condition(NX|XX|GT|LT)] FIELDS=fields{numfields:int field...}",
+		Run:  hpexpireat,
+	},
+	{
+		Name: "hpexpiretime", Arity: -5, Flags: ReadOnly | Fast, Categories: CatHash, Since: "7.4.0",
+		Cost: "O(N) for N fields", Summary: "Tells when fields of a hash end, as Unix times in milliseconds.",
+		Keys: []KeySpec{{Flags: RO | Access, At: 1}},
+		Args: "key@0 FIELDS=fields{numfields:int field...}",
+		Run:  hpexpiretime,
+	},
+	{
+		Name: "hpttl", Arity: -5, Flags: ReadOnly | Fast, Categories: CatHash, Since: "7.4.0",
+		Cost: "O(N) for N fields", Summary: "Tells how many milliseconds fields of a hash still live.",
+		Keys: []KeySpec{{Flags: RO | Access, At: 1}},
+		Args: "key@0 FIELDS=fields{numfields:int field...}",
+		Run:  hpttl,
+	},
+	{
 		Name: "hrandfield", Arity: -2, Flags: ReadOnly, Categories: CatHash, Since: "6.2.0",
 		Cost: "O(N) for N fields replied", Summary: "Picks fields of a hash at random.",
 		Keys: []KeySpec{{Flags: RO | Access, At: 1}},
@@ -92,7 +163,8 @@ var hashRows = []Spec{
 		Summary: "Walks the fields of a hash step by step.",
 		Keys:    []KeySpec{{Flags: RO | Access, At: 1}},
 		Tips:    []string{"nondeterministic_output"},
-		Args:    "key@0 cursor:int [MATCH=pattern:pattern] [COUNT=count:int]",
+		History: []Change{{"7.4.0", "Gained `NOVALUES`."}},
+		Args:    "key@0 cursor:int [MATCH=pattern:pattern] [COUNT=count:int] [NOVALUES#7.4.0]",
 		Run:     hscan,
 	},
 	{
@@ -102,6 +174,14 @@ var hashRows = []Spec{
 		History: []Change{{"4.0.0", "Takes several `field` and `value` pairs."}},
 		Args:    "key@0 field_value{field value}...",
 		Run:     hset,
+	},
+	{
+		Name: "hsetex", Arity: -6, Flags: Write | DenyOOM | Fast, Categories: CatHash, Since: "8.0.0",
+		Cost: "O(N) for N fields", Summary: "Writes fields of a hash with a deadline.",
+		Keys: []KeySpec{{Flags: RW | Update, At: 1}},
+		Args: "key@0 [condition(FNX|FXX)] [expiration(EX=seconds:int|PX=milliseconds:int|EXAT=unix-time-seconds:time|" +
+			"PXAT=unix-time-milliseconds:time|KEEPTTL)] FIELDS=fields{numfields:int data{field value}...}",
+		Run: hsetex,
 	},
 	{
 		Name: "hsetnx", Arity: 4, Flags: Write | DenyOOM | Fast, Categories: CatHash, Since: "2.0.0",
@@ -116,6 +196,13 @@ var hashRows = []Spec{
 		Keys: []KeySpec{{Flags: RO, At: 1}},
 		Args: "key@0 field",
 		Run:  hstrlen,
+	},
+	{
+		Name: "httl", Arity: -5, Flags: ReadOnly | Fast, Categories: CatHash, Since: "7.4.0",
+		Cost: "O(N) for N fields", Summary: "Tells how many seconds fields of a hash still live.",
+		Keys: []KeySpec{{Flags: RO | Access, At: 1}},
+		Args: "key@0 FIELDS=fields{numfields:int field...}",
+		Run:  httl,
 	},
 	{
 		Name: "hvals", Arity: 2, Flags: ReadOnly, Categories: CatHash, Since: "2.0.0",
