@@ -1,0 +1,302 @@
+// Loading: values built anew from their elements, as files and payloads give them.
+//
+// A loader gathers small values in Go memory, in the bytes that the key will hold, and goes on in blocks
+// of the key's heap once they outgrow that; only Store makes the outcome a key's. So what turns out
+// to be bad or too large leaves nothing behind, if it is discarded. Elements may come from anywhere:
+// what is there twice is refused.
+//
+// What must hold: the shard of the key that Begin was given is locked during each call; between calls
+// it need not be. A loader ends in Store or Discard and may then begin again; it keeps its buffers.
+
+package value
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+
+	"tarn/internal/intset"
+	"tarn/internal/invariant"
+	"tarn/internal/keyspace"
+	"tarn/internal/listpack"
+	"tarn/internal/mem"
+)
+
+// What is wrong with elements that are loaded.
+var (
+	ErrDuplicate = errors.New("value: the same member twice")
+	ErrNoElement = errors.New("value: a collection without elements")
+	ErrBadStream = errors.New("value: the parts of a stream do not fit")
+)
+
+// Loader builds one collection at a time. Its zero value is ready to Begin.
+type Loader struct {
+	typ    keyspace.Type
+	heap   *mem.Heap
+	limits *keyspace.Limits
+
+	packed []byte // the small form, or empty
+	alt    bool   // of an intset, or with deadlines
+	small  bool
+	scored []Scored // of a small sorted set, its members in names
+	names  []byte
+
+	set    *table
+	zset   *bigZSet
+	list   *listNodes
+}
+
+// Begin begins a collection of type t, to be stored in k or another key of its shard.
+func (l *Loader) Begin(k *keyspace.Key, t keyspace.Type) {
+	invariant.Check(l.set == nil && l.zset == nil && l.list == nil, "the loader's last collection was stored or discarded")
+	l.typ, l.heap, l.limits = t, k.Heap(), k.Limits()
+	l.packed, l.scored, l.names = l.packed[:0], l.scored[:0], l.names[:0]
+	l.small, l.alt = true, false
+	switch t {
+	case keyspace.Set:
+		l.packed, l.alt = intset.AppendNew(l.packed), true
+	case keyspace.List:
+		l.packed = listpack.AppendNew(l.packed)
+	}
+}
+
+// StorePacked makes k hold bytes that were checked, if its limits allow that shape: else it reports
+// false, and the elements are to be added one by one. Errors: keyspace.ErrOutOfMemory.
+func StorePacked(k *keyspace.Key, t keyspace.Type, shape keyspace.Shape, b []byte) (stored bool, err error) {
+	limits := k.Limits()
+	entries, most := 0, 0
+	switch {
+	case t == keyspace.Set && shape == keyspace.Alt:
+		entries, most = intset.Len(b), limits.SetIntsetEntries
+	case t == keyspace.Set:
+		entries, most = listpack.Count(b), limits.SetPackEntries
+	case t == keyspace.ZSet:
+		entries, most = listpack.Count(b)/2, limits.ZSetPackEntries
+	case t == keyspace.Hash && shape == keyspace.Pack:
+		entries, most = listpack.Count(b)/2, limits.HashPackEntries
+	case t == keyspace.Hash:
+		entries, most = listpack.Count(b[keyspace.DueBytes:])/3, limits.HashPackEntries
+	case t == keyspace.List:
+		var bytes int
+		if bytes, most = packLimit(limits.ListPackSize); len(b) > bytes {
+			return false, nil
+		}
+		entries = listpack.Count(b)
+	}
+	if entries == 0 {
+		return false, ErrNoElement
+	}
+	if entries > most {
+		return false, nil
+	}
+	return true, k.SetPacked(t, shape, b)
+}
+
+// AddMember adds a member of a set. Errors: ErrDuplicate, keyspace.ErrOutOfMemory.
+func (l *Loader) AddMember(member []byte) error {
+	if !l.small {
+		return l.spreadMember(member)
+	}
+	if l.alt {
+		n, isInt := listpack.Integer(member)
+		switch {
+		case isInt && intset.Len(l.packed) < min(l.limits.SetIntsetEntries, maxIntsetLen):
+			var added bool
+			if l.packed, added = intset.Add(l.packed, n); !added {
+				return ErrDuplicate
+			}
+			return nil
+		case !isInt && intsFitPack(l.limits, l.packed, member):
+			l.packed, l.alt = appendPackOfInts(nil, l.packed), false
+		default:
+			return l.spreadSet(member)
+		}
+	}
+	if listpack.Find(l.packed, listpack.First(l.packed), member, 0) >= 0 {
+		return ErrDuplicate
+	}
+	if !packTakes(l.limits, l.packed, member) {
+		return l.spreadSet(member)
+	}
+	l.packed = listpack.Append(l.packed, member)
+	return nil
+}
+
+// spreadSet moves a small set to a table, with a member more.
+func (l *Loader) spreadSet(member []byte) error {
+	l.set = newTable(l.heap, false)
+	shape, whole := keyspace.Pack, true
+	if l.alt {
+		shape = keyspace.Alt
+	}
+	eachPacked(shape, l.packed, func(m Member) bool {
+		whole = l.set.putMember(m)
+		return whole
+	})
+	l.small = false
+	if !whole {
+		return keyspace.ErrOutOfMemory
+	}
+	return l.spreadMember(member)
+}
+
+func (l *Loader) spreadMember(member []byte) error {
+	p := l.set.find(member)
+	if p.found() {
+		return ErrDuplicate
+	}
+	if l.set.put(p, element{name: member}) == 0 {
+		return keyspace.ErrOutOfMemory
+	}
+	return nil
+}
+
+// AddScored adds a member of a sorted set; its score is not NaN. Errors: ErrDuplicate,
+// keyspace.ErrOutOfMemory.
+func (l *Loader) AddScored(member []byte, score float64) error {
+	if l.small && (len(l.scored) >= l.limits.ZSetPackEntries || len(member) > l.limits.ZSetPackValue) {
+		l.small, l.zset = false, newBigZSet(l.heap)
+		for i := range l.scored {
+			if err := l.spreadScored(l.scored[i].Member, l.scored[i].Score); err != nil {
+				return err
+			}
+		}
+	}
+	if !l.small {
+		return l.spreadScored(member, score)
+	}
+	if cap(l.names)-len(l.names) < len(member) {
+		l.names = make([]byte, 0, max(2*cap(l.names), len(member), 1<<10)) // those before stay where they are
+	}
+	start := len(l.names)
+	l.names = append(l.names, member...)
+	l.scored = append(l.scored, Scored{l.names[start:], score})
+	return nil
+}
+
+func (l *Loader) spreadScored(member []byte, score float64) error {
+	p := l.zset.find(member)
+	if p.found() {
+		return ErrDuplicate
+	}
+	if !l.zset.insertScored(p, member, score) {
+		return keyspace.ErrOutOfMemory
+	}
+	return nil
+}
+
+// storeScored makes k hold a small sorted set.
+func (l *Loader) storeScored(k *keyspace.Key) error {
+	slices.SortFunc(l.scored, func(a, b Scored) int { return slices.Compare(a.Member, b.Member) })
+	for i := 1; i < len(l.scored); i++ {
+		if slices.Equal(l.scored[i-1].Member, l.scored[i].Member) {
+			return ErrDuplicate
+		}
+	}
+	slices.SortStableFunc(l.scored, func(a, b Scored) int { return cmp.Compare(a.Score, b.Score) })
+	return k.SetPacked(keyspace.ZSet, keyspace.Pack, packScored(l.scored))
+}
+
+// AddElement adds an element to the end of a list. Errors: keyspace.ErrOutOfMemory.
+func (l *Loader) AddElement(elem []byte) error {
+	if l.small {
+		bytes, elements := packLimit(l.limits.ListPackSize)
+		if len(l.packed)+listpack.Size(elem) <= bytes && listpack.Count(l.packed) < elements {
+			l.packed = listpack.Append(l.packed, elem)
+			return nil
+		}
+		if err := l.spreadList(); err != nil {
+			return err
+		}
+	}
+	if !l.list.push(elem, false) {
+		return keyspace.ErrOutOfMemory
+	}
+	return nil
+}
+
+// AddNode adds the elements of a listpack to the end of a list. Errors: keyspace.ErrOutOfMemory.
+func (l *Loader) AddNode(lp []byte) error {
+	if l.small {
+		bytes, elements := packLimit(l.limits.ListPackSize)
+		if listpack.Count(l.packed) == 0 && len(lp) <= bytes && listpack.Count(lp) <= elements {
+			l.packed = append(l.packed[:0], lp...)
+			return nil
+		}
+		if err := l.spreadList(); err != nil {
+			return err
+		}
+	}
+	if !l.list.appendPack(lp) {
+		return keyspace.ErrOutOfMemory
+	}
+	return nil
+}
+
+// spreadList moves a small list to leaves.
+func (l *Loader) spreadList() error {
+	l.small, l.list = false, newListNodes(l.heap, limitOfLeaves(l.limits))
+	if !l.list.appendPack(l.packed) {
+		return keyspace.ErrOutOfMemory
+	}
+	return nil
+}
+
+// Store makes k, whatever it held, hold what was loaded; its deadline stays. Errors: ErrNoElement,
+// ErrDuplicate, ErrBadStream, keyspace.ErrOutOfMemory: k has not changed, and the loader is to be
+// discarded.
+func (l *Loader) Store(k *keyspace.Key) error {
+	if l.small {
+		return l.storeSmall(k)
+	}
+	var err error
+	switch l.typ {
+	case keyspace.Set:
+		err = k.SetBig(keyspace.Set, bigSet{l.set})
+	case keyspace.ZSet:
+		err = k.SetBig(keyspace.ZSet, l.zset)
+	case keyspace.List:
+		err = k.SetBig(keyspace.List, l.list)
+	}
+	if err == nil {
+		l.forget()
+	}
+	return err
+}
+
+func (l *Loader) storeSmall(k *keyspace.Key) error {
+	switch l.typ {
+	case keyspace.Set:
+		if l.alt && intset.Len(l.packed) > 0 {
+			return k.SetPacked(keyspace.Set, keyspace.Alt, l.packed)
+		}
+		if !l.alt {
+			return k.SetPacked(keyspace.Set, keyspace.Pack, l.packed)
+		}
+	case keyspace.ZSet:
+		if len(l.scored) > 0 {
+			return l.storeScored(k)
+		}
+	case keyspace.List:
+		if listpack.Count(l.packed) > 0 {
+			return k.SetPacked(keyspace.List, keyspace.Pack, l.packed)
+		}
+	}
+	return ErrNoElement
+}
+
+// forget lets go of what a key has now.
+func (l *Loader) forget() { l.set, l.zset, l.list = nil, nil, nil }
+
+// Discard gives back what was loaded, unless a key has it.
+func (l *Loader) Discard() {
+	switch {
+	case l.set != nil:
+		l.set.freeAll()
+	case l.zset != nil:
+		l.zset.freeAll()
+	case l.list != nil:
+		l.list.freeAll()
+	}
+	l.forget()
+}
