@@ -131,7 +131,8 @@ func (c *Collection) AppendItems(dst, items []byte) []byte {
 		case typeHashDeadlines:
 			b, items = cut(items)
 			d, items = cut(items)
-			dst = c.appendField(dst, a, b, int64(binary.LittleEndian.Uint64(d)))
+			dst = c.appendDeadline(dst, int64(binary.LittleEndian.Uint64(d)))
+			dst = c.enc.AppendString(c.enc.AppendString(dst, a), b)
 		case typeList, typeQuicklist2:
 			dst = c.appendNode(dst, a)
 		default:
@@ -141,14 +142,13 @@ func (c *Collection) AppendItems(dst, items []byte) []byte {
 	return dst
 }
 
-// appendField appends a field of a hash whose fields have deadlines.
-func (c *Collection) appendField(dst, field, value []byte, deadline int64) []byte {
+// appendDeadline appends a field's deadline.
+func (c *Collection) appendDeadline(dst []byte, deadline int64) []byte {
 	invariant.Check(deadline == 0 || deadline >= c.soonest, "no deadline is before the soonest")
 	if deadline != 0 {
 		deadline -= c.soonest - 1
 	}
-	dst = AppendLength(dst, uint64(deadline))
-	return c.enc.AppendString(c.enc.AppendString(dst, field), value)
+	return AppendLength(dst, uint64(deadline))
 }
 
 // appendNode appends a node of a list, or its elements.
@@ -190,8 +190,8 @@ func (e *Encoder) AppendBlob(dst, b []byte) []byte {
 	return append(AppendLength(dst, uint64(len(b))), b...)
 }
 
-// AppendPacked appends a collection that is kept as the bytes b. Of the head only kind and key are used,
-// and, for Triples, Soonest.
+// AppendPacked appends a collection that is kept as the bytes b. Of the head only kind and key are
+// used.
 func (e *Encoder) AppendPacked(dst []byte, h *Head, form Form, b []byte) []byte {
 	since, typ := listpacksSince, byte(0)
 	switch {
@@ -240,21 +240,34 @@ func (e *Encoder) appendUnpacked(dst []byte, h *Head, lp []byte) []byte {
 	return dst
 }
 
-// appendTriples appends a hash whose fields have deadlines.
+// appendTriples appends a hash whose fields may have deadlines. Without any it is a plain hash.
 func (e *Encoder) appendTriples(dst []byte, h *Head, lp []byte) []byte {
+	soonest := soonestOf(lp)
 	dst, c := e.BeginCollection(dst, &Head{
-		Kind: HashKind, Key: h.Key, Payload: h.Payload, Deadlines: true, Soonest: h.Soonest, Count: listpack.Count(lp) / 3,
+		Kind: HashKind, Key: h.Key, Payload: h.Payload, Deadlines: soonest != 0, Soonest: soonest, Count: listpack.Count(lp) / 3,
 	})
 	for at := listpack.First(lp); at >= 0; {
 		var field, value, deadline listpack.Value
 		field, at = listpack.Read(lp, at)
 		value, at = listpack.Read(lp, at)
 		deadline, at = listpack.Read(lp, at)
-		rel := deadline.Int
-		if rel != 0 {
-			rel -= c.soonest - 1
+		if soonest != 0 {
+			dst = c.appendDeadline(dst, deadline.Int)
 		}
-		dst = e.appendElement(e.appendElement(AppendLength(dst, uint64(rel)), field), value)
+		dst = e.appendElement(e.appendElement(dst, field), value)
 	}
 	return dst
+}
+
+// soonestOf returns the soonest deadline in a listpack of triples, or 0.
+func soonestOf(lp []byte) (soonest int64) {
+	for at := listpack.First(lp); at >= 0; {
+		at = listpack.Next(lp, listpack.Next(lp, at))
+		var deadline listpack.Value
+		deadline, at = listpack.Read(lp, at)
+		if deadline.Int != 0 && (soonest == 0 || deadline.Int < soonest) {
+			soonest = deadline.Int
+		}
+	}
+	return soonest
 }

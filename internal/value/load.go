@@ -41,53 +41,63 @@ type Loader struct {
 	scored []Scored // of a small sorted set, its members in names
 	names  []byte
 
-	set    *table
-	zset   *bigZSet
-	list   *listNodes
+	set  *table
+	zset *bigZSet
+	list *listNodes
+	hash *bigHash
 }
 
 // Begin begins a collection of type t, to be stored in k or another key of its shard.
 func (l *Loader) Begin(k *keyspace.Key, t keyspace.Type) {
-	invariant.Check(l.set == nil && l.zset == nil && l.list == nil, "the loader's last collection was stored or discarded")
+	invariant.Check(l.set == nil && l.zset == nil && l.list == nil && l.hash == nil, "the loader's last collection was stored or discarded")
 	l.typ, l.heap, l.limits = t, k.Heap(), k.Limits()
 	l.packed, l.scored, l.names = l.packed[:0], l.scored[:0], l.names[:0]
 	l.small, l.alt = true, false
 	switch t {
 	case keyspace.Set:
 		l.packed, l.alt = intset.AppendNew(l.packed), true
-	case keyspace.List:
+	case keyspace.List, keyspace.Hash:
 		l.packed = listpack.AppendNew(l.packed)
 	}
 }
 
-// StorePacked makes k hold bytes that were checked, if its limits allow that shape: else it reports
-// false, and the elements are to be added one by one. Errors: keyspace.ErrOutOfMemory.
+// StorePacked makes k hold bytes that were checked, of no matter which origin, if its limits allow that
+// shape: else it reports false, and the elements are to be added one by one. An Alt hash is given
+// without what precedes its listpack. Errors: ErrNoElement, keyspace.ErrOutOfMemory.
 func StorePacked(k *keyspace.Key, t keyspace.Type, shape keyspace.Shape, b []byte) (stored bool, err error) {
 	limits := k.Limits()
 	entries, most := 0, 0
-	switch {
-	case t == keyspace.Set && shape == keyspace.Alt:
+	if shape == keyspace.Alt && t == keyspace.Set {
 		entries, most = intset.Len(b), limits.SetIntsetEntries
-	case t == keyspace.Set:
-		entries, most = listpack.Count(b), limits.SetPackEntries
-	case t == keyspace.ZSet:
-		entries, most = listpack.Count(b)/2, limits.ZSetPackEntries
-	case t == keyspace.Hash && shape == keyspace.Pack:
-		entries, most = listpack.Count(b)/2, limits.HashPackEntries
-	case t == keyspace.Hash:
-		entries, most = listpack.Count(b[keyspace.DueBytes:])/3, limits.HashPackEntries
-	case t == keyspace.List:
+	} else {
+		entries = listpack.Count(b)
+	}
+	switch t {
+	case keyspace.Set:
+		if shape == keyspace.Pack {
+			most = limits.SetPackEntries
+		}
+	case keyspace.ZSet:
+		entries, most = entries/2, limits.ZSetPackEntries
+	case keyspace.Hash:
+		stride := plainStride
+		if shape == keyspace.Alt {
+			stride = timedStride
+		}
+		entries, most = entries/stride, limits.HashPackEntries
+	case keyspace.List:
 		var bytes int
 		if bytes, most = packLimit(limits.ListPackSize); len(b) > bytes {
 			return false, nil
 		}
-		entries = listpack.Count(b)
 	}
-	if entries == 0 {
+	switch {
+	case entries == 0:
 		return false, ErrNoElement
-	}
-	if entries > most {
+	case entries > most:
 		return false, nil
+	case t == keyspace.Hash && shape == keyspace.Alt:
+		return true, storeTimed(k, b)
 	}
 	return true, k.SetPacked(t, shape, b)
 }
@@ -242,6 +252,111 @@ func (l *Loader) spreadList() error {
 	return nil
 }
 
+// AddField adds a field of a hash, with a deadline in Unix ms, or 0. Errors: ErrDuplicate,
+// keyspace.ErrOutOfMemory.
+func (l *Loader) AddField(field, value []byte, deadline int64) error {
+	if l.small && deadline != 0 && !l.alt {
+		l.timeFields()
+	}
+	if l.small && !l.takesField(field, value) {
+		if err := l.spreadHash(); err != nil {
+			return err
+		}
+	}
+	if !l.small {
+		return l.spreadField(field, value, deadline)
+	}
+	stride := plainStride
+	if l.alt {
+		stride = timedStride
+	}
+	if listpack.Find(l.packed, listpack.First(l.packed), field, stride-1) >= 0 {
+		return ErrDuplicate
+	}
+	l.packed = listpack.Append(listpack.Append(l.packed, field), value)
+	if l.alt {
+		l.packed = listpack.AppendInt(l.packed, deadline)
+	}
+	return nil
+}
+
+// takesField tells whether a small hash may hold another field.
+func (l *Loader) takesField(field, value []byte) bool {
+	fields := listpack.Count(l.packed) / plainStride
+	if l.alt {
+		fields = listpack.Count(l.packed) / timedStride
+	}
+	return fields < l.limits.HashPackEntries && len(field) <= l.limits.HashPackValue &&
+		len(value) <= l.limits.HashPackValue && len(l.packed)+len(field)+len(value) <= maxPackBytes
+}
+
+// timeFields makes room for the deadlines of a small hash.
+func (l *Loader) timeFields() {
+	timed := listpack.AppendNew(nil)
+	var room [integerDigits]byte
+	for at := listpack.First(l.packed); at >= 0; {
+		for range plainStride {
+			var v listpack.Value
+			v, at = listpack.Read(l.packed, at)
+			timed = listpack.Append(timed, textOf(v, &room))
+		}
+		timed = listpack.AppendInt(timed, 0)
+	}
+	l.packed, l.alt = timed, true
+}
+
+// spreadHash moves a small hash to a table.
+func (l *Loader) spreadHash() error {
+	l.small, l.hash = false, newBigHash(l.heap)
+	var name, text [integerDigits]byte
+	for at := listpack.First(l.packed); at >= 0; {
+		var field, value, end listpack.Value
+		field, at = listpack.Read(l.packed, at)
+		value, at = listpack.Read(l.packed, at)
+		if l.alt {
+			end, at = listpack.Read(l.packed, at)
+		}
+		if err := l.spreadField(textOf(field, &name), textOf(value, &text), end.Int); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Loader) spreadField(field, value []byte, deadline int64) error {
+	p := l.hash.find(field)
+	if p.found() {
+		return ErrDuplicate
+	}
+	if !l.hash.write(p, element{name: field, value: value, number: uint64(deadline), numbered: deadline != 0}) {
+		return keyspace.ErrOutOfMemory
+	}
+	return nil
+}
+
+// AddPart adds a part of a stream, as an item (stream_save.go).
+func (l *Loader) AddPart([]byte) error { return ErrBadStream }
+
+// storeTimed makes k hold a small hash whose fields have deadlines, the bytes of triples.
+func storeTimed(k *keyspace.Key, triples []byte) error {
+	return k.SetPacked(keyspace.Hash, keyspace.Alt, append(keyspace.AppendDue(nil, soonestOf(triples)), triples...))
+}
+
+// soonestOf returns the soonest deadline in a listpack of fields, values and deadlines.
+func soonestOf(triples []byte) int64 {
+	soonest := keyspace.NoDeadline
+	for at := listpack.First(triples); at >= 0; {
+		var end listpack.Value
+		_, at = listpack.Read(triples, at)
+		_, at = listpack.Read(triples, at)
+		end, at = listpack.Read(triples, at)
+		if end.Int != 0 && (soonest == keyspace.NoDeadline || end.Int < soonest) {
+			soonest = end.Int
+		}
+	}
+	return soonest
+}
+
 // Store makes k, whatever it held, hold what was loaded; its deadline stays. Errors: ErrNoElement,
 // ErrDuplicate, ErrBadStream, keyspace.ErrOutOfMemory: k has not changed, and the loader is to be
 // discarded.
@@ -257,6 +372,10 @@ func (l *Loader) Store(k *keyspace.Key) error {
 		err = k.SetBig(keyspace.ZSet, l.zset)
 	case keyspace.List:
 		err = k.SetBig(keyspace.List, l.list)
+	case keyspace.Hash:
+		if err = k.SetBig(keyspace.Hash, l.hash); err == nil {
+			k.SetFieldsDue(l.hash.due())
+		}
 	}
 	if err == nil {
 		l.forget()
@@ -281,12 +400,20 @@ func (l *Loader) storeSmall(k *keyspace.Key) error {
 		if listpack.Count(l.packed) > 0 {
 			return k.SetPacked(keyspace.List, keyspace.Pack, l.packed)
 		}
+	case keyspace.Hash:
+		switch {
+		case listpack.Count(l.packed) == 0:
+		case l.alt:
+			return storeTimed(k, l.packed)
+		default:
+			return k.SetPacked(keyspace.Hash, keyspace.Pack, l.packed)
+		}
 	}
 	return ErrNoElement
 }
 
 // forget lets go of what a key has now.
-func (l *Loader) forget() { l.set, l.zset, l.list = nil, nil, nil }
+func (l *Loader) forget() { l.set, l.zset, l.list, l.hash = nil, nil, nil, nil }
 
 // Discard gives back what was loaded, unless a key has it.
 func (l *Loader) Discard() {
@@ -297,6 +424,8 @@ func (l *Loader) Discard() {
 		l.zset.freeAll()
 	case l.list != nil:
 		l.list.freeAll()
+	case l.hash != nil:
+		l.hash.freeAll()
 	}
 	l.forget()
 }
