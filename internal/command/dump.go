@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"tarn/internal/keyspace"
+	"tarn/internal/object"
 	"tarn/internal/rdb"
 	"tarn/internal/resp"
 )
@@ -22,17 +23,19 @@ func dump(c *Call) error {
 	}
 	e := encoders.Get().(*rdb.Encoder)
 	defer encoders.Put(e)
-	e.Compress = c.Env.Config.Current().RDBCompression
-	payload := c.Scratch()
-	if n, err := k.Int(); k.IsInt() && err == nil {
-		payload = e.AppendDumpInt(payload, n)
-	} else {
-		payload = e.AppendDump(payload, k.StringBytes(nil))
+	cfg := c.Env.Config.Current()
+	e.Compress, e.Version = cfg.RDBCompression, int(cfg.RDBVersion)
+	payload, err := object.Dump(e, c.Scratch(), &k)
+	if err != nil {
+		return err
 	}
 	c.Reply.Bulk(payload)
 	c.KeepScratch(payload)
 	return nil
 }
+
+// loaders are shared by all calls, like encoders.
+var loaders = sync.Pool{New: func() any { return new(object.Loader) }}
 
 // restoreOptions say how RESTORE goes about its work.
 type restoreOptions struct {
@@ -53,21 +56,16 @@ func restore(c *Call) error {
 	if err != nil {
 		return err
 	}
-	value, buf, err := c.parsePayload(c.Args[3])
+	v, err := rdb.ParseDump(c.Args[3], !c.Env.SkipChecksum.Load())
 	if err != nil {
-		return err
+		return payloadError(c.Args[3], err)
 	}
 	if deadline != keyspace.NoDeadline && deadline <= c.Now() {
-		if k.Delete() {
-			k.Changed("del")
-		}
-		c.Reply.OK()
-		return nil
+		return c.restorePast(&k, v)
 	}
-	if err := k.SetString(value, keyspace.Auto, deadline); err != nil {
-		return err
+	if err := c.restoreValue(&k, v, deadline); err != nil {
+		return payloadError(c.Args[3], err)
 	}
-	c.KeepScratch(buf)
 	k.Renew()
 	if o.idle >= 0 {
 		k.SetIdleSeconds(o.idle)
@@ -131,34 +129,77 @@ func (c *Call) restoreDeadline(o *restoreOptions) (int64, error) {
 	return at, nil
 }
 
-// parsePayload returns the string in a payload of DUMP. It borrows the payload or the scratch
-// buffer, which is buf when it has grown.
-func (c *Call) parsePayload(payload []byte) (value, buf []byte, err error) {
-	v, err := rdb.ParseDump(payload, !c.Env.SkipChecksum.Load())
-	if err != nil {
-		return nil, nil, payloadError(payload, err)
+// restorePast replies to RESTORE of a value whose time is over: the key is gone, if there was one.
+func (c *Call) restorePast(k *keyspace.Key, v rdb.Value) error {
+	if v.Type == rdb.TypeString {
+		s, err := v.AsString()
+		if err == nil {
+			_, err = s.AppendTo(nil)
+		}
+		if err != nil {
+			return payloadError(c.Args[3], err)
+		}
 	}
-	s, err := v.AsString()
-	if err != nil {
-		return nil, nil, payloadError(payload, err)
+	if k.Delete() {
+		k.Changed("del")
 	}
-	if b, ok := s.BytesView(); ok {
-		return b, nil, nil
-	}
-	buf, err = s.AppendTo(c.Scratch())
-	if err != nil {
-		return nil, nil, ErrPayload
-	}
-	return buf, buf, nil
+	c.Reply.OK()
+	return nil
 }
 
-// payloadError is the reply to a payload that rdb refuses.
+// restoreValue makes k hold a value until deadline. Errors: rdb's, object's, keyspace.ErrOutOfMemory,
+// and then nothing has changed.
+func (c *Call) restoreValue(k *keyspace.Key, v rdb.Value, deadline int64) error {
+	if v.Type == rdb.TypeString {
+		return c.restoreString(k, v, deadline)
+	}
+	before := k.Deadline()
+	if k.Exists() && before != deadline {
+		if err := k.SetDeadline(deadline); err != nil {
+			return err
+		}
+	}
+	existed := k.Exists()
+	l := loaders.Get().(*object.Loader)
+	defer loaders.Put(l)
+	err := l.Load(k, v)
+	if err == nil && !existed && deadline != keyspace.NoDeadline {
+		if err = k.SetDeadline(deadline); err != nil {
+			k.Delete()
+		}
+		return err
+	}
+	if err != nil && existed && before != deadline {
+		_ = k.SetDeadline(before) // the memory for it has just been given back
+	}
+	return err
+}
+
+// restoreString is restoreValue for a string.
+func (c *Call) restoreString(k *keyspace.Key, v rdb.Value, deadline int64) error {
+	s, err := v.AsString()
+	if err != nil {
+		return err
+	}
+	text, stored := s.BytesView()
+	if !stored {
+		if text, err = s.AppendTo(c.Scratch()); err != nil {
+			return err
+		}
+		c.KeepScratch(text)
+	}
+	return k.SetString(text, keyspace.Auto, deadline)
+}
+
+// payloadError is the reply to a payload that rdb refuses, or to what else went wrong with it.
 func payloadError(payload []byte, err error) error {
 	switch {
+	case errors.Is(err, keyspace.ErrOutOfMemory):
+		return err
 	case errors.Is(err, rdb.ErrVersion), errors.Is(err, rdb.ErrChecksum):
 		return ErrPayloadFooter
 	case errors.Is(err, rdb.ErrUnsupported) && rdb.TypeName(payload[0]) != "unknown":
-		return resp.Error("ERR tarn: values of the type '" + rdb.TypeName(payload[0]) + "' come in a later version")
+		return resp.Error("ERR tarn: values of the type '" + rdb.TypeName(payload[0]) + "' are not restored")
 	}
 	return ErrPayload
 }

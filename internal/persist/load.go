@@ -19,6 +19,7 @@ import (
 
 	"tarn/internal/config"
 	"tarn/internal/keyspace"
+	"tarn/internal/object"
 	"tarn/internal/rdb"
 )
 
@@ -92,7 +93,9 @@ const leastRecord = 3
 type loadWorker struct {
 	tx            *keyspace.Tx
 	scratch       []byte
+	object        object.Loader
 	keys, expired int64
+	empty         int64 // collections without elements, which were passed over
 }
 
 func (p *Store) read(path string, merge bool) error {
@@ -126,11 +129,12 @@ func (p *Store) read(path string, merge bool) error {
 		return l.insert(l.workers[worker], r)
 	})
 	l.large.tx.EndReserve()
-	keys, expired := l.large.keys, l.large.expired
+	keys, expired, empty := l.large.keys, l.large.expired, l.large.empty
 	p.o.Keyspace.CloseTx(l.large.tx)
 	for _, w := range l.workers {
 		keys += w.keys
 		expired += w.expired
+		empty += w.empty
 		p.o.Keyspace.CloseTx(w.tx)
 	}
 	s.keys.Store(keys)
@@ -138,7 +142,11 @@ func (p *Store) read(path string, merge bool) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	p.o.Log.Notice("Done loading RDB, keys loaded: %d, keys expired: %d.", keys, expired)
+	if empty > 0 {
+		p.o.Log.Notice("Done loading RDB, keys loaded: %d, keys expired: %d, empty keys skipped: %d.", keys, expired, empty)
+	} else {
+		p.o.Log.Notice("Done loading RDB, keys loaded: %d, keys expired: %d.", keys, expired)
+	}
 	return nil
 }
 
@@ -227,6 +235,9 @@ func (l *loading) key(w *loadWorker, r *rdb.Record) (k keyspace.Key, load bool, 
 
 // insert puts one record in its place.
 func (l *loading) insert(w *loadWorker, r *rdb.Record) error {
+	if r.Value.Type != rdb.TypeString {
+		return l.insertCollection(w, r)
+	}
 	value, err := r.Value.AsString()
 	if err != nil {
 		return err
@@ -256,6 +267,51 @@ func (l *loading) insert(w *loadWorker, r *rdb.Record) error {
 	return err
 }
 
+// insertCollection puts a record that is no string in its place.
+func (l *loading) insertCollection(w *loadWorker, r *rdb.Record) error {
+	k, load, err := l.key(w, r)
+	if err != nil || !load {
+		return err
+	}
+	defer w.tx.Unlock()
+	return l.placed(w, &k, r, w.object.Load(&k, r.Value))
+}
+
+// placed does what is left to do for a collection once it has been loaded, or not.
+func (l *loading) placed(w *loadWorker, k *keyspace.Key, r *rdb.Record, err error) error {
+	if errors.Is(err, object.ErrEmpty) {
+		w.keys--
+		w.empty++
+		return nil
+	}
+	if deadline := deadlineOf(r); err == nil && deadline != k.Deadline() {
+		err = k.SetDeadline(deadline)
+	}
+	if err == nil {
+		l.setUse(k, r)
+	}
+	return err
+}
+
+// insertItems reads a collection into its key item by item.
+func (l *loading) insertItems(r *rdb.Record, it *rdb.Items) error {
+	w := l.large
+	k, load, err := l.key(w, r)
+	if err != nil || !load {
+		return err
+	}
+	w.tx.Unlock()
+	hash := w.tx.Hash(r.Key)
+	locked := func(fn func(k *keyspace.Key) error) error {
+		w.tx.LockHash(hash)
+		defer w.tx.Unlock()
+		k = w.tx.KeyHashed(r.DB, r.Key, hash, keyspace.Peek)
+		return fn(&k)
+	}
+	err = w.object.Read(it, locked)
+	return locked(func(k *keyspace.Key) error { return l.placed(w, k, r, err) })
+}
+
 func deadlineOf(r *rdb.Record) int64 {
 	if r.ExpireMs == rdb.None {
 		return keyspace.NoDeadline
@@ -278,6 +334,9 @@ const largeStep = 256 << 10
 // insertLarge reads a value into its key piece by piece. The length is only the file's word, so
 // memory follows what has been read.
 func (l *loading) insertLarge(r *rdb.Record, v *rdb.LargeValue) error {
+	if it := v.Items(); it != nil {
+		return l.insertItems(r, it)
+	}
 	k, load, err := l.key(l.large, r)
 	if err != nil || !load {
 		return err

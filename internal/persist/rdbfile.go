@@ -21,6 +21,7 @@ import (
 
 	"tarn/internal/config"
 	"tarn/internal/keyspace"
+	"tarn/internal/object"
 	"tarn/internal/rdb"
 	"tarn/internal/vfs"
 )
@@ -334,7 +335,7 @@ func (w *fileWriter) create() (err error) {
 	}
 	w.buf = make([]byte, 0, outBytes+rdb.MaxEntryBytes(1<<10, largeBytes))
 	w.db = -1
-	w.enc.Compress = w.cfg.RDBCompression
+	w.enc.Compress, w.enc.Version = w.cfg.RDBCompression, int(w.cfg.RDBVersion)
 	w.out = rdb.NewWriter(w, w.cfg.RDBChecksum)
 	version := int(w.cfg.RDBVersion)
 	if version == 0 {
@@ -374,6 +375,10 @@ func (w *fileWriter) record(r *keyspace.Record) error {
 		w.buf = rdb.AppendIdle(w.buf, uint64(w.store.o.Keyspace.IdleSeconds(r.Clock, w.store.o.Clock.Millis())))
 	}
 	switch {
+	case r.Type != keyspace.String:
+		if err := w.collection(r); err != nil {
+			return err
+		}
 	case r.IsInt:
 		w.buf = w.enc.AppendIntEntry(w.buf, r.Key, r.Int)
 	case len(r.Value) < largeBytes:
@@ -388,6 +393,26 @@ func (w *fileWriter) record(r *keyspace.Record) error {
 		return nil
 	}
 	return w.flush()
+}
+
+// collection writes a value that is no string, one of many blocks portion by portion.
+func (w *fileWriter) collection(r *keyspace.Record) error {
+	var rest rdb.Collection
+	w.buf, rest = object.AppendRecord(&w.enc, w.buf, r)
+	if r.Shape != keyspace.InBig {
+		return nil
+	}
+	for items, ok := r.Big.Next(); ok; items, ok = r.Big.Next() {
+		if w.buf = rest.AppendItems(w.buf, items); len(w.buf) >= outBytes {
+			if err := w.flush(); err != nil {
+				return err
+			}
+		}
+		if w.cancelled() {
+			return keyspace.ErrCancelled
+		}
+	}
+	return nil
 }
 
 // large writes a value piece by piece.
