@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tarn/internal/keyspace"
+	"tarn/internal/object"
 	"tarn/internal/rdb"
 	"tarn/internal/resp"
 )
@@ -184,20 +185,27 @@ func debugObject(c *Call) (err error) {
 			return
 		}
 		clock := k.Clock()
+		var length int
+		if length, err = c.serializedLength(k); err != nil {
+			return
+		}
 		c.Reply.Simple(fmt.Sprintf("Value at:%#x refcount:1 encoding:%s serializedlength:%d lru:%d lru_seconds_idle:%d",
-			k.Address(), k.Encoding(), c.serializedLength(k), clock, c.Env.Keyspace.IdleSeconds(clock, c.Now())))
+			k.Address(), k.Encoding(), length, clock, c.Env.Keyspace.IdleSeconds(clock, c.Now())))
 	})
 	return err
 }
 
-// serializedLength returns how many bytes the value of a key takes in an RDB file.
-func (c *Call) serializedLength(k *keyspace.Key) int {
-	if k.IsInt() {
-		n, _ := k.Int()
-		return len(rdb.AppendInt(nil, n))
+// serializedLength returns how many bytes the value of a key takes in an RDB file. Errors:
+// keyspace.ErrOutOfMemory.
+func (c *Call) serializedLength(k *keyspace.Key) (int, error) {
+	e := c.encoder()
+	defer encoders.Put(e)
+	payload, err := object.Dump(e, c.Scratch(), k)
+	if err != nil {
+		return 0, err
 	}
-	enc := rdb.Encoder{Compress: c.Env.Config.Current().RDBCompression}
-	return len(enc.AppendString(nil, k.StringBytes(nil)))
+	c.KeepScratch(payload)
+	return len(payload) - rdb.DumpOverhead, nil
 }
 
 func debugPauseCron(c *Call) error {

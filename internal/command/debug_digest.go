@@ -1,7 +1,9 @@
-// Digests: whether two data sets are the same, in 40 hex digits.
+// Digests: whether two data sets are the same, in 40 hex digits, which are Redis's own.
 //
-// A key's digest is the SHA-1 of all that can be known of it but its encoding: database, name, type,
-// value, deadline. That of the data set is the sum of its keys' by XOR, so that no order matters.
+// A digest is 20 bytes. To xor something into one is to xor its SHA-1; to mix it in is to xor it and to
+// replace the digest by the digest's own SHA-1, so that order matters. What has no order is xored: the
+// members of a set, the pairs of a hash or sorted set (each a digest of its own), the keys of a
+// database. How a value is kept does not show, nor when it ends, but that it does.
 
 package command
 
@@ -9,82 +11,156 @@ import (
 	"crypto/sha1"
 	"encoding/binary"
 	"encoding/hex"
-	"hash"
+	"strconv"
 
 	"tarn/internal/keyspace"
+	"tarn/internal/listpack"
+	"tarn/internal/value"
 )
 
-// digester takes the digests of keys.
+// digest is a digest under way.
+type digest [sha1.Size]byte
+
+func (d *digest) xor(b []byte) {
+	sum := sha1.Sum(b)
+	for i := range d {
+		d[i] ^= sum[i]
+	}
+}
+
+func (d *digest) mix(b []byte) {
+	d.xor(b)
+	*d = sha1.Sum(d[:])
+}
+
+// mixNumber mixes in 4 bytes.
+func (d *digest) mixNumber(n uint32) {
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], n)
+	d.mix(b[:])
+}
+
+// What stands for a deadline, whichever it is.
+var (
+	digestOfExpiry      = []byte("!!expire!!")
+	digestOfFieldExpiry = []byte("!!hexpire!!")
+)
+
+// typeNumbers are Redis's numbers of types.
+var typeNumbers = [...]uint32{
+	keyspace.String: 0, keyspace.List: 1, keyspace.Set: 2, keyspace.ZSet: 3, keyspace.Hash: 4, keyspace.Stream: 6,
+}
+
+// digester takes the digests of keys, in now's view of fields that end.
 type digester struct {
-	hash    hash.Hash
-	sum     [sha1.Size]byte
+	now     int64
+	digest  digest // of the data set
 	scratch []byte
 }
 
-func newDigester() *digester { return &digester{hash: sha1.New()} }
-
-// part adds something to the digest under way, with its length, so that parts cannot run together.
-func (d *digester) part(b []byte) {
-	var length [8]byte
-	binary.LittleEndian.PutUint64(length[:], uint64(len(b)))
-	d.hash.Write(length[:])
-	d.hash.Write(b)
+// text returns the text of v, in the scratch buffer if it is an integer.
+func (d *digester) text(v listpack.Value) []byte {
+	if !v.IsInt {
+		return v.Str
+	}
+	d.scratch = strconv.AppendInt(d.scratch[:0], v.Int, 10)
+	return d.scratch
 }
 
-func (d *digester) number(n int64) {
-	var b [8]byte
-	binary.LittleEndian.PutUint64(b[:], uint64(n))
-	d.hash.Write(b[:])
+// value mixes into one what a key holds, and that it ends.
+func (d *digester) value(one *digest, k *keyspace.Key) {
+	one.mixNumber(typeNumbers[k.Type()])
+	switch k.Type() {
+	case keyspace.String:
+		one.mix(k.StringBytes(d.scratch))
+	case keyspace.List:
+		d.list(one, k)
+	case keyspace.Set:
+		set, _ := value.SetAt(k)
+		set.Each(func(m value.Member) bool {
+			one.xor(d.text(m))
+			return true
+		})
+	case keyspace.ZSet:
+		d.zset(one, k)
+	case keyspace.Hash:
+		d.hashFields(one, k)
+	}
+	if k.Deadline() != keyspace.NoDeadline {
+		one.xor(digestOfExpiry)
+	}
 }
 
-// value adds what a key holds and when it ends.
-func (d *digester) value(k *keyspace.Key) {
-	d.number(k.Deadline())
-	d.number(int64(k.Type()))
-	d.part(k.StringBytes(d.scratch))
+func (d *digester) list(one *digest, k *keyspace.Key) {
+	l, _ := value.ListAt(k)
+	elements := l.From(0)
+	for v, ok := elements.Next(); ok; v, ok = elements.Next() {
+		one.mix(d.text(v))
+	}
 }
 
-// end finishes the digest under way.
-func (d *digester) end() [sha1.Size]byte {
-	var out [sha1.Size]byte
-	d.hash.Sum(out[:0])
-	d.hash.Reset()
-	return out
+func (d *digester) zset(one *digest, k *keyspace.Key) {
+	z, _ := value.ZSetAt(k)
+	z.Each(0, z.Len(), false, func(m value.Member, score float64) bool {
+		var pair digest
+		pair.mix(d.text(m))
+		d.scratch = value.AppendScore(d.scratch[:0], score)
+		pair.mix(d.scratch)
+		one.xor(pair[:])
+		return true
+	})
+}
+
+func (d *digester) hashFields(one *digest, k *keyspace.Key) {
+	h, _ := value.HashAt(k, d.now)
+	h.Each(func(field, v value.Item, deadline int64) bool {
+		var pair digest
+		pair.mix(d.text(field))
+		pair.mix(d.text(v))
+		if deadline > 0 {
+			pair.xor(digestOfFieldExpiry)
+		}
+		one.xor(pair[:])
+		return true
+	})
 }
 
 // add takes a key into the digest of the data set.
 func (d *digester) add(k *keyspace.Key) {
-	d.number(int64(k.DB()))
-	d.part(k.Name())
-	d.value(k)
-	one := d.end()
-	for i := range d.sum {
-		d.sum[i] ^= one[i]
-	}
+	var one digest
+	one.mix(k.Name())
+	d.value(&one, k)
+	d.digest.xor(one[:])
 }
 
 // debugDigest replies with the digest of all databases.
 func debugDigest(c *Call) error {
-	d := newDigester()
+	d := digester{now: c.Now()}
 	c.Tx.LockAll()
 	for db := range c.Env.Keyspace.Databases() {
-		c.Tx.Each(db, d.add)
+		empty := true
+		c.Tx.Each(db, func(k *keyspace.Key) {
+			if empty {
+				d.digest.mixNumber(uint32(db))
+				empty = false
+			}
+			d.add(k)
+		})
 	}
 	c.Tx.Unlock()
-	c.Reply.Simple(hex.EncodeToString(d.sum[:]))
+	c.Reply.Simple(hex.EncodeToString(d.digest[:]))
 	return nil
 }
 
 // debugDigestValue replies with a digest of each key's value and deadline, zeros when it is absent.
 func debugDigestValue(c *Call) error {
-	d := newDigester()
+	d := digester{now: c.Now()}
 	c.Reply.Array(len(c.Args) - 2)
 	for i := range c.Args[2:] {
-		var one [sha1.Size]byte
+		var one digest
 		c.withKey(2+i, func(k *keyspace.Key) {
 			if k.Exists() {
-				d.value(k)
-				one = d.end()
+				d.value(&one, k)
 			}
 		})
 		c.Reply.Simple(hex.EncodeToString(one[:]))

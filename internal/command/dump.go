@@ -15,16 +15,22 @@ import (
 // encoders are shared by all calls: each is 64 KiB, and few clients ever dump.
 var encoders = sync.Pool{New: func() any { return new(rdb.Encoder) }}
 
+// encoder returns an encoder that does as the directives say. It is to be put back.
+func (c *Call) encoder() *rdb.Encoder {
+	e := encoders.Get().(*rdb.Encoder)
+	cfg := c.Env.Config.Current()
+	e.Compress, e.Version = cfg.RDBCompression, int(cfg.RDBVersion)
+	return e
+}
+
 func dump(c *Call) error {
 	k := c.Read(1)
 	if !k.Exists() {
 		c.Reply.Null()
 		return nil
 	}
-	e := encoders.Get().(*rdb.Encoder)
+	e := c.encoder()
 	defer encoders.Put(e)
-	cfg := c.Env.Config.Current()
-	e.Compress, e.Version = cfg.RDBCompression, int(cfg.RDBVersion)
 	payload, err := object.Dump(e, c.Scratch(), &k)
 	if err != nil {
 		return err
@@ -131,14 +137,8 @@ func (c *Call) restoreDeadline(o *restoreOptions) (int64, error) {
 
 // restorePast replies to RESTORE of a value whose time is over: the key is gone, if there was one.
 func (c *Call) restorePast(k *keyspace.Key, v rdb.Value) error {
-	if v.Type == rdb.TypeString {
-		s, err := v.AsString()
-		if err == nil {
-			_, err = s.AppendTo(nil)
-		}
-		if err != nil {
-			return payloadError(c.Args[3], err)
-		}
+	if err := object.Check(v); err != nil {
+		return payloadError(c.Args[3], err)
 	}
 	if k.Delete() {
 		k.Changed("del")

@@ -32,8 +32,12 @@ func TestRestoreRefuses(t *testing.T) {
 		{"a compressed value that claims 2^40 bytes", seal([]byte("\x00\xc3\x04\x81\x00\x00\x01\x00\x00\x00\x00\x00\x03abcd"), 10), badData},
 		{"a compressed value that points before its start", seal([]byte("\x00\xc3\x03\x05\x40\x09\x09"), 10), badData},
 		{"a type that nobody has", seal([]byte("\xc8\x05value"), 10), badData},
-		{"a list", seal([]byte("\x01\x01\x05value"), 10), "-ERR tarn: values of the type 'list' come in a later version"},
-		{"a hash as listpack", seal([]byte("\x10\x07\x07\x00\x00\x00\x00\x00\xff"), 10), "-ERR tarn: values of the type 'hash as listpack' come in a later version"},
+		{"a module's value", seal([]byte("\x07\x05value"), 10), "-ERR tarn: values of the type 'module value' are not restored"},
+		{"a list without elements", seal([]byte("\x01\x00"), 10), badData},
+		{"a hash as listpack without fields", seal([]byte("\x10\x07\x07\x00\x00\x00\x00\x00\xff"), 10), badData},
+		{"a hash as listpack with half a field", seal([]byte("\x10\x09\x09\x00\x00\x00\x01\x00\x01\x01\xff"), 10), badData},
+		{"a set with a member twice", seal([]byte("\x02\x02\x01a\x01a"), 10), badData},
+		{"a score that is no number", seal([]byte("\x03\x01\x01a\xfd"), 10), badData},
 	} {
 		before := p.counts().dirty
 		for _, args := range [][]string{{"new", "0"}, {"old", "0", "REPLACE"}} {

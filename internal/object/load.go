@@ -80,6 +80,27 @@ func (l *Loader) Read(it *rdb.Items, locked func(fn func(k *keyspace.Key) error)
 	return kindOf(err)
 }
 
+// Check reads a value of any type to its end. Errors: rdb.ErrCorrupt, rdb.ErrTruncated,
+// rdb.ErrUnsupported.
+func Check(v rdb.Value) error {
+	if v.Type == rdb.TypeString {
+		s, err := v.AsString()
+		if err == nil {
+			_, err = s.AppendTo(nil)
+		}
+		return err
+	}
+	var it rdb.Items
+	err := it.Open(v)
+	for err == nil {
+		_, err = it.Next()
+	}
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}
+
 // shapes are those of the forms of packed values.
 var shapes = [...]keyspace.Shape{rdb.Listpack: keyspace.Pack, rdb.Intset: keyspace.Alt, rdb.Triples: keyspace.Alt}
 

@@ -183,7 +183,16 @@ func TestRefused(t *testing.T) {
 		}, "data in database 16, but the databases directive allows 16"},
 		{"a list", func(_ *rdb.Encoder, b []byte) []byte {
 			return append(rdb.AppendSelectDB(b, 0), 1, 1, 'k', 1, 1, 'v')
-		}, "list"},
+		}, ""},
+		{"a list without elements", func(_ *rdb.Encoder, b []byte) []byte {
+			return append(rdb.AppendSelectDB(b, 0), 1, 1, 'k', 0)
+		}, ""},
+		{"a set with a member twice", func(_ *rdb.Encoder, b []byte) []byte {
+			return append(rdb.AppendSelectDB(b, 0), 2, 1, 'k', 2, 1, 'v', 1, 'v')
+		}, "type 2 (set): key \"k\": the data is corrupt"},
+		{"a module's value", func(_ *rdb.Encoder, b []byte) []byte {
+			return append(rdb.AppendSelectDB(b, 0), 7, 1, 'k', 1, 1, 'v')
+		}, "module value"},
 	} {
 		r := newRig(t, newDisk(t), nil)
 		place(t, r.disk, file(t, tc.entries))

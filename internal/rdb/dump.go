@@ -11,6 +11,9 @@ import (
 	"fmt"
 )
 
+// DumpOverhead is how many bytes a payload has beside the value.
+const DumpOverhead = 1 + dumpFooterBytes
+
 // AppendDump appends the payload of a string value.
 func (e *Encoder) AppendDump(dst, value []byte) []byte {
 	start := len(dst)

@@ -56,7 +56,7 @@ func Items(k *keyspace.Key, emit func(items []byte)) error {
 			w.add(b.contents(p.Leaf), b.kind(p.Leaf))
 			w.flush(itemsBytes)
 		}
-	case bigSet:
+	case *bigSet:
 		w.elements(b.table, func(e *element) { w.add(e.name) })
 	case *bigZSet:
 		w.elements(b.table, func(e *element) {

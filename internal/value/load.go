@@ -41,7 +41,7 @@ type Loader struct {
 	scored []Scored // of a small sorted set, its members in names
 	names  []byte
 
-	set  *table
+	set  *bigSet
 	zset *bigZSet
 	list *listNodes
 	hash *bigHash
@@ -134,31 +134,24 @@ func (l *Loader) AddMember(member []byte) error {
 
 // spreadSet moves a small set to a table, with a member more.
 func (l *Loader) spreadSet(member []byte) error {
-	l.set = newTable(l.heap, false)
-	shape, whole := keyspace.Pack, true
+	l.small, l.set = false, newBigSet(l.heap)
+	shape := keyspace.Pack
 	if l.alt {
 		shape = keyspace.Alt
 	}
-	eachPacked(shape, l.packed, func(m Member) bool {
-		whole = l.set.putMember(m)
-		return whole
-	})
-	l.small = false
-	if !whole {
-		return keyspace.ErrOutOfMemory
+	err := l.set.addAll(func(fn func(m Member) bool) { eachPacked(shape, l.packed, fn) })
+	if err != nil {
+		return err
 	}
 	return l.spreadMember(member)
 }
 
 func (l *Loader) spreadMember(member []byte) error {
-	p := l.set.find(member)
-	if p.found() {
+	added, err := l.set.add(Member{Str: member})
+	if err == nil && !added {
 		return ErrDuplicate
 	}
-	if l.set.put(p, element{name: member}) == 0 {
-		return keyspace.ErrOutOfMemory
-	}
-	return nil
+	return err
 }
 
 // AddScored adds a member of a sorted set; its score is not NaN. Errors: ErrDuplicate,
@@ -367,7 +360,7 @@ func (l *Loader) Store(k *keyspace.Key) error {
 	var err error
 	switch l.typ {
 	case keyspace.Set:
-		err = k.SetBig(keyspace.Set, bigSet{l.set})
+		err = k.SetBig(keyspace.Set, l.set)
 	case keyspace.ZSet:
 		err = k.SetBig(keyspace.ZSet, l.zset)
 	case keyspace.List:
