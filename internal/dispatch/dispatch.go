@@ -28,9 +28,10 @@ const batchSize = 64
 type Dispatcher struct {
 	World World
 
-	env   *command.Env
-	locks []lockKind // by Spec.Index
-	state atomic.Uint32
+	env      *command.Env
+	locks    []lockKind // by Spec.Index
+	elements []uint8    // by Spec.Index: the argument that names an element of the key's value, 0: none
+	state    atomic.Uint32
 
 	pauseUntil atomic.Int64 // Unix ms; CLIENT PAUSE
 	pauseAll   atomic.Bool
@@ -56,6 +57,7 @@ type Dispatcher struct {
 func New(env *command.Env) *Dispatcher {
 	d := &Dispatcher{env: env}
 	d.locks = lockKinds(env.Table)
+	d.elements = elementArgs(env.Table)
 	d.workers = map[*Worker]struct{}{}
 	d.room.blocked = map[*command.Session]*waiter{}
 	d.room.awake = never
@@ -105,6 +107,9 @@ type request struct {
 	start     int // of its bytes in the input
 	hash      uint64
 	hashed    int // argument whose hash that is; 0: none
+
+	big         keyspace.Foreseer // of the key's value, if that is large and known; nil: nothing
+	elementHash uint64
 }
 
 // NewWorker returns a worker for one executor.
@@ -328,14 +333,28 @@ func (w *Worker) lookup(r *request) {
 // prefetch asks for the memory that a batch is about to touch.
 func (w *Worker) prefetch(db, n int) {
 	ks := w.d.env.Keyspace
+	elements := false
 	for i := range n {
-		if r := &w.batch[i]; r.hashed != 0 {
-			ks.PrefetchBucket(db, r.hash)
+		r := &w.batch[i]
+		if r.big = nil; r.hashed == 0 {
+			continue
+		}
+		ks.PrefetchBucket(db, r.hash)
+		if at := int(w.d.elements[r.spec.Index]); at > 0 && at < len(r.args) {
+			r.big, r.elementHash = w.tx.PrefetchIndex(r.hash, r.args[at])
+			elements = elements || r.big != nil
 		}
 	}
 	for i := range n {
 		if r := &w.batch[i]; r.hashed != 0 {
 			ks.PrefetchEntry(db, r.hash)
+		}
+	}
+	if elements {
+		for i := range n {
+			if r := &w.batch[i]; r.big != nil {
+				r.big.PrefetchElement(r.elementHash)
+			}
 		}
 	}
 }

@@ -56,6 +56,23 @@ func lockKinds(t *command.Table) []lockKind {
 	return kinds
 }
 
+// namers are the commands that name an element of their key's value, and the argument where.
+var namers = map[string]uint8{
+	"hset": 2, "hget": 2, "hmget": 2, "hmset": 2, "hsetnx": 2, "hdel": 2, "hexists": 2, "hstrlen": 2, "hincrby": 2, "hincrbyfloat": 2,
+	"sadd": 2, "srem": 2, "sismember": 2, "smismember": 2,
+	"zadd": 3, "zincrby": 3, "zrem": 2, "zscore": 2, "zmscore": 2, "zrank": 2, "zrevrank": 2,
+}
+
+func elementArgs(t *command.Table) []uint8 {
+	args := make([]uint8, t.Size())
+	for s := range t.All(true) {
+		if s.Parent == nil {
+			args[s.Index] = namers[s.Name]
+		}
+	}
+	return args
+}
+
 // run executes one command. It reports false, with nothing done, when the command must wait.
 func (w *Worker) run(s *command.Session, r *request) bool {
 	spec := r.spec

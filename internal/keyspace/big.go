@@ -147,7 +147,11 @@ func (sh *shard) beingSaved(e entry) bool {
 }
 
 // Big returns the value of a key whose Shape is InBig, for reading.
-func (k *Key) Big() Big { return k.sh.bigs.at(k.e.handle(k.e.layout())).big }
+func (k *Key) Big() Big {
+	st := k.sh.bigs.at(k.e.handle(k.e.layout()))
+	k.remember(st)
+	return st.big
+}
 
 // EditBig returns the value of a key whose Shape is InBig, for changing: the running save has
 // claimed it, if it needs it. Changed must be called afterwards.

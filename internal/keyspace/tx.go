@@ -45,6 +45,7 @@ type Tx struct {
 	rand    uint64
 	name    []byte // of the key that the sweep works on
 	chance  *rand.Rand
+	recent  [recentBigs]recent
 }
 
 // NewTx returns a Tx for one executor.

@@ -84,7 +84,9 @@ func (h *Hash) settle() {
 		h.key.Delete()
 		return
 	}
-	h.key.SetFieldsDue(h.big.due())
+	if h.big.ends != nil {
+		h.key.SetFieldsDue(h.big.due())
+	}
 }
 
 // due returns the soonest deadline of a field in the listpack, or NoDeadline.

@@ -62,6 +62,16 @@ func (t *table) find(name []byte) place {
 	return place{t.index.Find(hash, name), hash}
 }
 
+// PrefetchIndex implements keyspace.Foreseer.
+func (t *table) PrefetchIndex(name []byte) (hash uint64) {
+	hash = maphash.Bytes(seed, name)
+	t.index.PrefetchBucket(hash)
+	return hash
+}
+
+// PrefetchElement implements keyspace.Foreseer.
+func (t *table) PrefetchElement(hash uint64) { t.index.PrefetchEntry(hash) }
+
 // ref returns the block at a found place.
 func (t *table) ref(p place) mem.Ref { return t.index.Ref(p.slot) }
 
