@@ -59,12 +59,18 @@ type Value struct {
 
 // Get returns the element at offset at.
 func Get(lp []byte, at int) Value {
+	if size := int(lp[at]) - tagStr6; uint(size) < tagInt13-tagStr6 {
+		return Value{Str: lp[at+1 : at+1+size]}
+	}
+	return get(lp, at)
+}
+
+// get is Get for all but short strings.
+func get(lp []byte, at int) Value {
 	c := lp[at]
 	switch {
 	case c < tagStr6:
 		return Value{Int: int64(c), IsInt: true}
-	case c < tagInt13:
-		return Value{Str: lp[at+1 : at+1+int(c&0x3F)]}
 	case c < tagStr12:
 		return Value{Int: int64(int(c)<<8|int(lp[at+1])) << 51 >> 51, IsInt: true}
 	case c < tagStr32:
@@ -92,11 +98,17 @@ func wideInt(b []byte) int64 {
 
 // Read returns the element at offset at and the offset of the next, -1 when there is none.
 func Read(lp []byte, at int) (v Value, next int) {
-	v = Get(lp, at)
-	if at += EntrySize(lp, at); lp[at] != end {
-		return v, at
+	if size := int(lp[at]) - tagStr6; uint(size) < tagInt13-tagStr6 {
+		next = at + size + 2
+		v.Str = lp[at+1 : next-1]
+	} else {
+		next = at + EntrySize(lp, at)
+		v = get(lp, at)
 	}
-	return v, -1
+	if lp[next] == end {
+		next = -1
+	}
+	return v, next
 }
 
 // AppendTo appends the text of the value to dst.

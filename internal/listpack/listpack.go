@@ -124,16 +124,21 @@ func Find(lp []byte, from int, elem []byte, skip int) int {
 		return -1
 	}
 	n, isInt := Integer(elem)
+	last := byte(tagStr6) // of an empty one: what stands before the contents
+	if len(elem) > 0 {
+		last = elem[len(elem)-1]
+	}
 	for at := from; lp[at] != end; {
-		c := lp[at]
-		step := int(steps[c])
+		c, step := lp[at], 2
 		switch {
 		case c < tagStr6:
 			if isInt && n == int64(c) {
 				return at
 			}
 		case c < tagInt13:
-			if step-2 == len(elem) && string(lp[at+1:at+step-1]) == string(elem) {
+			size := int(c - tagStr6)
+			step += size // and not from the table, which would take longer
+			if size == len(elem) && lp[at+size] == last && string(lp[at+1:at+1+size]) == string(elem) {
 				return at
 			}
 		default:
