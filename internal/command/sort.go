@@ -135,10 +135,12 @@ func (c *Call) sortItems(k *keyspace.Key, o *sortOptions) ([]sortItem, error) {
 		return inOwnOrder(k, o), nil
 	}
 	items := inOwnOrder(k, &sortOptions{count: -1})
+	numbers := true
 	for i := range items {
-		if !c.weigh(&items[i], o) {
-			return nil, ErrNotDouble
-		}
+		numbers = c.weigh(&items[i], o) && numbers
+	}
+	if !numbers {
+		return nil, ErrNotDouble
 	}
 	slices.SortStableFunc(items, o.compare())
 	from, to := o.window(len(items))
