@@ -3,7 +3,7 @@
 package command
 
 import (
-	"fmt"
+	"math"
 	"strconv"
 
 	"tarn/internal/geo"
@@ -62,9 +62,20 @@ func parsePoint(lon, lat []byte) (p geo.Point, err error) {
 		return p, resp.ErrNotFloat
 	}
 	if !p.Valid() {
-		return p, resp.Error(fmt.Sprintf("ERR invalid longitude,latitude pair %f,%f", p.Lon, p.Lat))
+		return p, resp.Error("ERR invalid longitude,latitude pair " + sixDecimals(p.Lon) + "," + sixDecimals(p.Lat))
 	}
 	return p, nil
+}
+
+// sixDecimals formats a number as C's "%f" does.
+func sixDecimals(x float64) string {
+	switch {
+	case math.IsInf(x, 1):
+		return "inf"
+	case math.IsInf(x, -1):
+		return "-inf"
+	}
+	return strconv.FormatFloat(x, 'f', 6, 64)
 }
 
 // parseUnit reads a unit and returns its meters.
@@ -85,7 +96,7 @@ func parseUnit(arg []byte) (meters float64, err error) {
 // placeOf returns where a member is.
 func placeOf(z value.ZSet, member []byte) (p geo.Point, ok bool) {
 	s := z.Find(member)
-	return geo.Decode(uint64(s.Score)), s.Exists
+	return geo.Decode(geo.BitsOf(s.Score)), s.Exists
 }
 
 func geodist(c *Call) error {

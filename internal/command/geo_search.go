@@ -41,7 +41,8 @@ const (
 type geoSearch struct {
 	form                          geoForm
 	area                          geo.Area
-	hasCenter, hasShape           bool
+	fromMember, fromPoint         bool // how the center is said, and the shape
+	byRadius, byBox               bool
 	withDist, withHash, withCoord bool
 	count                         int64 // 0: all
 	any                           bool
@@ -165,19 +166,19 @@ func (s *geoSearch) option(c *Call, i int, z value.ZSet) (n int, err error) {
 // areaOption reads an option of GEOSEARCH and GEOSEARCHSTORE alone.
 func (s *geoSearch) areaOption(arg []byte, rest [][]byte, z value.ZSet) (n int, err error) {
 	switch {
-	case isToken(arg, "FROMMEMBER") && len(rest) >= 1 && !s.hasCenter:
-		s.hasCenter = true
+	case isToken(arg, "FROMMEMBER") && len(rest) >= 1 && !s.fromPoint:
+		s.fromMember = true
 		if z.Len() > 0 {
 			err = s.centerOn(z, rest[0])
 		}
 		return 2, err
-	case isToken(arg, "FROMLONLAT") && len(rest) >= 2 && !s.hasCenter:
-		s.hasCenter = true
+	case isToken(arg, "FROMLONLAT") && len(rest) >= 2 && !s.fromMember:
+		s.fromPoint = true
 		s.area.Center, err = parsePoint(rest[0], rest[1])
 		return 3, err
-	case isToken(arg, "BYRADIUS") && len(rest) >= 2 && !s.hasShape:
+	case isToken(arg, "BYRADIUS") && len(rest) >= 2 && !s.byBox:
 		return 3, s.circle(rest[0], rest[1])
-	case isToken(arg, "BYBOX") && len(rest) >= 3 && !s.hasShape:
+	case isToken(arg, "BYBOX") && len(rest) >= 3 && !s.byRadius:
 		return 4, s.box(rest[0], rest[1], rest[2])
 	case isToken(arg, "STOREDIST") && s.form.stores:
 		s.storeDist = true
@@ -203,7 +204,7 @@ func (s *geoSearch) circle(radius, unit []byte) (err error) {
 	case r < 0:
 		return errRadiusSign
 	}
-	s.area.Radius, s.hasShape = r, true
+	s.area.Radius, s.byRadius = r, true
 	s.area.Unit, err = parseUnit(unit)
 	return err
 }
@@ -220,7 +221,7 @@ func (s *geoSearch) box(width, height, unit []byte) (err error) {
 	case w < 0 || h < 0:
 		return errSidesSign
 	}
-	s.area.Box, s.area.Width, s.area.Height, s.hasShape = true, w, h, true
+	s.area.Box, s.area.Width, s.area.Height, s.byBox = true, w, h, true
 	s.area.Unit, err = parseUnit(unit)
 	return err
 }
@@ -237,9 +238,9 @@ func (s *geoSearch) check(c *Call) error {
 		return resp.Error("ERR " + what + " is not compatible with WITHDIST, WITHHASH and WITHCOORD options")
 	case s.store != 0 && !c.declares(s.store):
 		return ErrSyntax
-	case s.form.search && !s.hasCenter:
+	case s.form.search && !s.fromMember && !s.fromPoint:
 		return resp.Error("ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for " + string(c.Args[0]))
-	case s.form.search && !s.hasShape:
+	case s.form.search && !s.byRadius && !s.byBox:
 		return resp.Error("ERR exactly one of BYRADIUS and BYBOX can be specified for " + string(c.Args[0]))
 	case s.any && s.count == 0:
 		return errGeoAny
@@ -275,7 +276,7 @@ func (s *geoSearch) find(z value.ZSet) []foundPlace {
 	for _, r := range s.area.AppendRanges(room[:0]) {
 		from, to := z.ScoreRanks(&value.ScoreRange{Min: float64(r.From), Max: float64(r.To), MaxOpen: true})
 		z.Each(from, to, false, func(m value.Member, score float64) bool {
-			p := geo.Decode(uint64(score))
+			p := geo.Decode(geo.BitsOf(score))
 			meters, inside := s.area.Distance(p)
 			if !inside {
 				return true

@@ -72,8 +72,13 @@ func (o *zaddOptions) wants(s *value.ZSpot, score float64) bool {
 	return !o.onlyNew && !(o.onlyHigher && score <= s.Score) && !(o.onlyLower && score >= s.Score)
 }
 
-func zadd(c *Call) error {
-	var o zaddOptions
+func zadd(c *Call) error { return c.zaddWith(zaddOptions{}) }
+
+func zincrby(c *Call) error { return c.zaddWith(zaddOptions{increment: true}) }
+
+// zaddWith reads options, of which some are given, and pairs. ZINCRBY's increment, too, may not be the
+// name of an option.
+func (c *Call) zaddWith(o zaddOptions) error {
 	first := 2 + o.parse(c.Args[2:])
 	pairs := c.Args[first:]
 	if len(pairs) == 0 || len(pairs)%2 != 0 {
@@ -83,10 +88,6 @@ func zadd(c *Call) error {
 		return err
 	}
 	return c.zadd(pairs, &o)
-}
-
-func zincrby(c *Call) error {
-	return c.zadd(c.Args[2:], &zaddOptions{increment: true})
 }
 
 // zadd adds pairs of score and member to the sorted set at the first key. When memory runs out in

@@ -75,10 +75,10 @@ func (o *operand) len() int {
 	return o.zset().Len()
 }
 
-// weighed returns the score of a member, by its weight; ok is false when it is absent.
+// weighed returns the score of a member, by its weight; ok is false when it is absent. It may be NaN.
 func (o *operand) weighed(m value.Member) (score float64, ok bool) {
 	if o.isSet() {
-		return o.weigh(1), o.set().HasMember(m)
+		return o.weight, o.set().HasMember(m)
 	}
 	var room [32]byte
 	name := m.Str
@@ -86,7 +86,7 @@ func (o *operand) weighed(m value.Member) (score float64, ok bool) {
 		name = m.AppendTo(room[:0])
 	}
 	s := o.zset().Find(name)
-	return o.weigh(s.Score), s.Exists
+	return s.Score * o.weight, s.Exists
 }
 
 func (o *operand) has(m value.Member) bool {
@@ -94,42 +94,39 @@ func (o *operand) has(m value.Member) bool {
 	return ok
 }
 
-func (o *operand) weigh(score float64) float64 {
-	if product := score * o.weight; !math.IsNaN(product) {
-		return product
+// orZero returns a score, or 0 for one that is none.
+func orZero(score float64) float64 {
+	if math.IsNaN(score) {
+		return 0
 	}
-	return 0
+	return score
 }
 
 // each hands all members and their scores, by their weight, to fn until it returns false.
 func (o *operand) each(fn func(m value.Member, score float64) bool) {
 	if o.isSet() {
-		o.set().Each(func(m value.Member) bool { return fn(m, o.weigh(1)) })
+		o.set().Each(func(m value.Member) bool { return fn(m, o.weight) })
 		return
 	}
 	z := o.zset()
-	z.Each(0, z.Len(), false, func(m value.Member, score float64) bool { return fn(m, o.weigh(score)) })
+	z.Each(0, z.Len(), false, func(m value.Member, score float64) bool { return fn(m, orZero(score*o.weight)) })
 }
 
 // aggregate makes one score of two.
 type aggregate func(a, b float64) float64
 
-func sumScores(a, b float64) float64 {
-	if sum := a + b; !math.IsNaN(sum) {
-		return sum
-	}
-	return 0 // of opposite infinities
-}
+// The first score is never NaN, and stays when the second is, or is a zero of the other sign.
+func sumScores(a, b float64) float64 { return orZero(a + b) }
 
 func minScore(a, b float64) float64 {
-	if a > b {
+	if b < a {
 		return b
 	}
-	return a // of zeros of two signs, the first
+	return a
 }
 
 func maxScore(a, b float64) float64 {
-	if a < b {
+	if b > a {
 		return b
 	}
 	return a
@@ -231,7 +228,7 @@ func (a *algebra) union() (out scoredList) {
 			}
 			for j := range behind {
 				if other, ok := behind[j].weighed(m); ok {
-					score = a.aggregate(score, other)
+					score = a.aggregate(score, orZero(other))
 				}
 			}
 			out.add(m, score)

@@ -69,7 +69,7 @@ func (r *zrange) parse(args [][]byte, form rangeForm) error {
 			}
 			r.limited = true
 			i += 2
-		case form.kind == byOption && isToken(arg, "REV"):
+		case form.kind == byOption && !r.reverse && isToken(arg, "REV"):
 			r.reverse = true
 		case r.kind == byOption && isToken(arg, "BYLEX"):
 			r.kind = byName
@@ -128,9 +128,13 @@ func (r *zrange) ranks(z value.ZSet) (from, to int) {
 		from, to = z.NameRanks(&r.names)
 	default:
 		length := int64(z.Len())
-		first, last, ok := clampRange(r.first, r.last, length)
+		first, last := fromEnd(r.first, length), r.last
+		if last < 0 {
+			last += length // and may be before the start, where no range ends
+		}
+		last = min(last, length-1)
 		switch {
-		case !ok:
+		case first > last:
 			return 0, 0
 		case r.reverse:
 			return int(length - 1 - last), int(length - first)

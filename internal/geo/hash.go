@@ -33,6 +33,21 @@ func (p Point) Valid() bool {
 // Encode returns the geohash of a valid point.
 func Encode(p Point) uint64 { return cellOf(p, maxStep, MaxLat).bits() }
 
+// BitsOf returns the geohash that a score stands for. Scores that are none are read as x86-64 converts
+// a double to an integer, on every machine.
+func BitsOf(score float64) uint64 {
+	const top = 1 << 63
+	switch {
+	case score >= 2*top:
+		return 0
+	case score >= top:
+		return uint64(int64(score-top)) + top
+	case score < -top:
+		return top
+	}
+	return uint64(int64(score))
+}
+
 // Decode returns the middle of the smallest cell, whose geohash is bits.
 func Decode(bits uint64) Point {
 	west, east, south, north := cellAt(bits, maxStep).edges()
