@@ -15,6 +15,7 @@ type ListCursor struct {
 	plain []byte
 	at    int // offset in lp of the next element; -1: none is left in the leaf
 	pos   int // of the next element
+	left  int // elements of lp from the next on; not kept by a walk back
 	back  bool
 }
 
@@ -33,11 +34,13 @@ func (l *List) cursor(i int, back bool) ListCursor {
 	case l.nodes == nil:
 		c.lp = l.key.Packed()
 		c.at = listpack.Seek(c.lp, i)
+		c.left = l.Len() - i
 	default:
 		offset := c.seek(i)
 		c.open()
 		if c.lp != nil {
 			c.at = listpack.Seek(c.lp, offset)
+			c.left -= offset
 		}
 	}
 	return c
@@ -60,6 +63,7 @@ func (c *ListCursor) open() {
 		return
 	}
 	c.lp, c.plain = n.pack(r), nil
+	c.left = n.seq.Count(&c.path)
 	if c.back {
 		c.at = listpack.Last(c.lp)
 	} else {
@@ -92,6 +96,7 @@ func (c *ListCursor) Next() (v listpack.Value, ok bool) {
 		c.at = listpack.Prev(c.lp, c.at)
 	default:
 		v, c.at = listpack.Read(c.lp, c.at)
+		c.left--
 	}
 	if c.back {
 		c.pos--
@@ -120,11 +125,17 @@ func (c *ListCursor) Find(elem []byte, most int) (pos int) {
 		found := listpack.Find(c.lp, c.at, elem, 0)
 		end := found
 		if found < 0 {
+			if c.left <= stop-c.pos {
+				c.pos += c.left
+				c.at = -1
+				continue
+			}
 			end = listpack.End(c.lp)
 		}
 		for c.at < end && c.pos < stop {
 			c.at += listpack.EntrySize(c.lp, c.at)
 			c.pos++
+			c.left--
 		}
 		switch {
 		case found < 0:
@@ -132,6 +143,7 @@ func (c *ListCursor) Find(elem []byte, most int) (pos int) {
 		case c.at == found && c.pos < stop:
 			c.at = listpack.Next(c.lp, found)
 			c.pos++
+			c.left--
 			return c.pos - 1
 		}
 	}
