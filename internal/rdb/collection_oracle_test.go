@@ -134,6 +134,7 @@ func withConsumers(items []byte) []byte {
 		switch item, rest = cut(rest); {
 		case len(item) >= groupItemBytes && item[0] == 'G':
 			group = item
+			binary.LittleEndian.PutUint64(group[17:], 0)
 		case group != nil && item[0]|0x20 == 'c' && len(item) >= consumerItemBytes:
 			item[0] = 'C'
 			binary.LittleEndian.PutUint64(group[17:], number(group[1:], 2)+1)

@@ -14,7 +14,8 @@
 // Saving, the header comes first, since it says how many nodes there are; loading, it follows the
 // nodes, as in the file. A number that is not known is -1. 'h', 'g' and 'c' stand for items of old
 // forms, in which added, first ID and max deleted ID; entriesRead; activeTime are not known, and 0.
-// How many consumers a group has is not known when it is loaded: then it is 0.
+// How many consumers a group has is never known when it is
+// loaded, since the file says so behind what is pending.
 
 package rdb
 
@@ -103,7 +104,7 @@ func appendStreamItem(dst []byte, from *walk, p *part, b, a, c []byte) []byte {
 		if old {
 			read = 0
 		}
-		dst = appendNumbers(append(dst, letter('G', old)), read, p.nums[3], 0)
+		dst = appendNumbers(append(dst, letter('G', old)), read, p.nums[3], unknown)
 		return append(appendID(dst, p.nums[0], p.nums[1]), a...)
 	case atPending:
 		return appendNumbers(append(append(dst, 'P'), b[p.at:p.at+streamIDBytes+8]...), p.nums[0])
