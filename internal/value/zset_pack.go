@@ -221,11 +221,13 @@ func packedScoreBound(lp []byte, below func(score float64) bool) (rank int) {
 	return rank
 }
 
-// packedNameBound returns the rank of the first member whose name is not below.
-func packedNameBound(lp []byte, below func(name []byte) bool) (rank int) {
+// packedNameBound returns how many members lie before a range that begins at a bound or, when upper is
+// set, up to the end of one that ends there.
+func packedNameBound(lp []byte, b *NameBound, upper bool) (rank int) {
 	var room [integerDigits]byte
 	for at := listpack.First(lp); at >= 0; rank++ {
-		if !below(textOf(listpack.Get(lp, at), &room)) {
+		name := textOf(listpack.Get(lp, at), &room)
+		if upper && !b.reaches(name) || !upper && !b.isAbove(name) {
 			return rank
 		}
 		at = listpack.Next(lp, listpack.Next(lp, at))

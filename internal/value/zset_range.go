@@ -79,8 +79,8 @@ func (z ZSet) NameRanks(r *NameRange) (from, to int) {
 		from, to = z.big().nameRanks(r)
 	default:
 		lp := z.k.Packed()
-		from = packedNameBound(lp, r.Min.isAbove)
-		to = packedNameBound(lp, r.Max.reaches)
+		from = packedNameBound(lp, &r.Min, false)
+		to = packedNameBound(lp, &r.Max, true)
 	}
 	return from, max(from, to)
 }
