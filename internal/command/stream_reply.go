@@ -20,10 +20,11 @@ const wholeReply = 1 << 20
 // Stream writes the rest of the reply from the Big that k holds: produce appends its next part, of
 // about limit bytes, to w and tells whether there is more. Outside of the handler it is called with
 // the shard locked and the value as it is now. It must not use k, c or the arguments, all of which are
-// gone by then, nor anything but the Big and memory of its own.
+// gone by then, nor anything but the Big and memory of its own. A command in EXEC, or that blocked and
+// is run again, replies at once.
 func (c *Call) Stream(k *keyspace.Key, produce func(w *resp.Writer, limit int) (more bool)) {
 	s := c.Session
-	if c.InExec || s.State&(ReplyOff|ReplySkip|Killed|Closing) != 0 {
+	if c.InExec || c.ready != nil || s.State&(ReplyOff|ReplySkip|Killed|Closing) != 0 {
 		for produce(c.Reply, wholeReply) {
 		}
 		return

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -239,4 +240,36 @@ func TestForgetAndUnblock(t *testing.T) {
 	writer.expect(":2\r\n", "ZADD", "k", "1", "a", "2", "b")
 	r.expect("served", fmt.Sprintf("b %q", "-"+ErrUnblocked+"\r\n"), popped("c", "k", "a", "1"))
 	writer.expect(":1\r\n", "ZCARD", "k")
+}
+
+// TestServiceWaitsForTheSave: while the save cannot take what a service would change, the service is
+// put off and nobody is served; afterwards it comes by itself.
+func TestServiceWaitsForTheSave(t *testing.T) {
+	r := newRig(t)
+	keeper := r.d.NewWorker()
+	waiter, writer := r.client("waiter"), r.client("writer")
+	writer.expect("+OK\r\n", "SET", "other", "x")
+	writer.expect("+OK\r\n", "SELECT", "1")
+	writer.expect(":1\r\n", "ZADD", "k", "1", "a")
+	save, err := r.d.own.Begin(keyspace.SnapshotOptions{Limit: 1, Resume: r.d.Retry})
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiter.expect(blocked, "BZPOPMIN", "k", "0")
+	writer.expect("+OK\r\n", "SELECT", "0")
+	writer.expect("+OK\r\n", "SET", "other", "y") // the save now holds a copy, which is all it may
+	writer.expect("+OK\r\n", "SWAPDB", "0", "1")
+	r.keep(keeper)
+	r.expect("while the save is in the way")
+	if got := r.client("late").do("ZPOPMIN", "k"); !strings.HasSuffix(got, fmt.Sprint("verdict ", Parked)) {
+		t.Errorf("a late ZPOPMIN: %q, want it put off", got)
+	}
+	if err := save.Run(func(*keyspace.Record) error { return nil }, func() time.Duration { return 0 }); err != nil {
+		t.Fatal(err)
+	}
+	if !r.nudged() {
+		t.Error("the end of the save did not call the keeper")
+	}
+	r.keep(keeper)
+	r.expect("after the save", popped("waiter", "k", "a", "1"))
 }

@@ -184,6 +184,9 @@ func (d *Dispatcher) WithAll(f func(*keyspace.Tx)) {
 	tx.LockAll()
 	f(tx)
 	tx.Unlock()
+	if tx == d.own {
+		d.Sweep(tx)
+	}
 }
 
 // Tx returns the worker's way into the keyspace, for its executor's own jobs.
