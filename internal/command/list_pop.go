@@ -264,7 +264,7 @@ func (c *Call) moveOrWait(m listMove, i int) error {
 		c.Reply.Null()
 		return nil
 	}
-	return c.Block(Wait{Keys: c.Args[1:2], Type: keyspace.List, Millis: millis, Null: NullBulk})
+	return c.Block(Wait{Keys: c.Args[1:2], Type: keyspace.List, Millis: millis, Null: NullArray})
 }
 
 // move moves an element from the list at the first key to that at the second, replies with it, and
