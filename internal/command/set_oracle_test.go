@@ -253,6 +253,16 @@ func (d *setDuel) command() ([]string, judge) {
 	return d.sort()
 }
 
+// hasOrder tells whether a key holds no set: then SORT may leave its elements in their own order.
+func (d *setDuel) hasOrder(key string) bool {
+	if d.admin == nil {
+		return true
+	}
+	v := d.admin.Must(d.t, "TYPE", key)
+	d.before = d.counts()
+	return v.Text != "set"
+}
+
 // sort returns a SORT whose outcome is determined: not by texts that are the same for several
 // elements, and not in the own order of a set.
 func (d *setDuel) sort() ([]string, judge) {
@@ -267,7 +277,7 @@ func (d *setDuel) sort() ([]string, judge) {
 		if alpha {
 			by = []string{"h_*->text"}
 		}
-		if args[1] == "z" || args[1] == "list" {
+		if d.hasOrder(args[1]) {
 			by = append(by, "nosort", "nosort")
 		}
 		if r.IntN(3) > 0 {
