@@ -11,7 +11,6 @@ package value
 import (
 	"encoding/binary"
 
-	"tarn/internal/listpack"
 	"tarn/internal/mem"
 )
 
@@ -86,12 +85,4 @@ func (n *listNodes) EndSave() {
 		n.pass(r)
 	}
 	n.cut = listCut{}
-}
-
-// countOf returns the elements of a leaf, by its own account.
-func (n *listNodes) countOf(r mem.Ref) int {
-	if n.kind(r) == leafPlain {
-		return 1
-	}
-	return listpack.Count(n.pack(r))
 }
