@@ -175,6 +175,9 @@ func (n *listNodes) set(i int, elem []byte) bool {
 		return false
 	}
 	listpack.Put(lp, at, elem, 0)
+	if had-size > leafSpare {
+		n.join(i)
+	}
 	return true
 }
 
