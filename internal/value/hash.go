@@ -14,6 +14,7 @@
 package value
 
 import (
+	"fmt"
 	"math/rand/v2"
 
 	"tarn/internal/keyspace"
@@ -302,3 +303,37 @@ func (h *Hash) Sample(source *rand.Rand, count int, fn func(field, value Item)) 
 
 // IsLarge tells whether the hash is in a table, where changes take effect one by one.
 func (h *Hash) IsLarge() bool { return h.big != nil }
+
+// Verify reads all of the hash and returns the first thing found wrong, or nil.
+func (h *Hash) Verify() error {
+	if h.big != nil {
+		if due := h.big.due(); due != h.key.FieldsDue() {
+			return fmt.Errorf("value: the soonest field ends at %d, the key says %d", due, h.key.FieldsDue())
+		}
+		return h.big.Verify()
+	}
+	if h.lp == nil {
+		return nil
+	}
+	if err := listpack.Validate(h.lp); err != nil {
+		return fmt.Errorf("value: hash: %w", err)
+	}
+	if n := listpack.Count(h.lp); n == 0 || n%h.stride != 0 {
+		return fmt.Errorf("value: a hash of %d elements", n)
+	}
+	if h.stride == timedStride && h.due() != h.key.FieldsDue() {
+		return fmt.Errorf("value: the soonest field ends at %d, the key says %d", h.due(), h.key.FieldsDue())
+	}
+	for at := listpack.First(h.lp); at >= 0; {
+		field, next := listpack.Read(h.lp, at)
+		var room [integerDigits]byte
+		if h.find(textOf(field, &room)) != at {
+			return fmt.Errorf("value: field %q is there twice", textOf(field, &room))
+		}
+		for range h.stride - 1 {
+			_, next = listpack.Read(h.lp, next)
+		}
+		at = next
+	}
+	return nil
+}
