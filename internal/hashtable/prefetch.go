@@ -43,6 +43,9 @@ func (t *Table[K]) PrefetchEntry(hash uint64) {
 	}
 }
 
+// PrefetchRef asks for the first line of block r, which may be anything.
+func (t *Table[K]) PrefetchRef(r mem.Ref) { prefetchRef(t.base, r) }
+
 // lookAhead returns the bucket of a hash as far as it can be told without the lock, or nil: a small
 // table is not worth it, and its block may be gone.
 func (t *Table[K]) lookAhead(hash uint64) *bucket {

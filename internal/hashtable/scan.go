@@ -55,6 +55,8 @@ func (t *Table[K]) Walk(i int, fn func(Slot, mem.Ref)) {
 const (
 	fairChain   = 32 // entries of a chain that Random gives equal chances
 	fairAttempt = 64 // buckets that Random tries before it takes what it finds
+
+	fairTogether = 4 // of them at a time
 )
 
 // Random returns a random entry, or 0 when there is none. Entries have equal chances, unless chains
@@ -64,14 +66,20 @@ func (t *Table[K]) Random(random *rand.Rand) mem.Ref {
 		return 0
 	}
 	count := t.count.Load()
-	for range fairAttempt {
-		r := t.bucketRef(random.Uint32N(count))
-		n, length := random.IntN(fairChain), t.entriesOf(r)
-		if length > fairChain {
-			n = random.IntN(length)
+	for range fairAttempt / fairTogether {
+		var tries [fairTogether]mem.Ref
+		for i := range tries { // all asked for before the first is waited for
+			tries[i] = t.bucketRef(random.Uint32N(count))
+			prefetchRef(t.base, tries[i])
 		}
-		if n < length {
-			return t.entry(r, n)
+		for _, r := range tries {
+			n, length := random.IntN(fairChain), t.entriesOf(r)
+			if length > fairChain {
+				n = random.IntN(length)
+			}
+			if n < length {
+				return t.entry(r, n)
+			}
 		}
 	}
 	for i := random.Uint32N(count); ; i = (i + 1) % count {

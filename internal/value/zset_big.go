@@ -13,6 +13,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"hash/maphash"
 	"math"
 
 	"tarn/internal/btree"
@@ -24,6 +25,7 @@ import (
 type bigZSet struct {
 	*table
 	tree *btree.Tree[float64, memberOrder]
+	pops uint8 // from an end, for foresee
 }
 
 // memberOrder is the order of elements of the same score.
@@ -124,12 +126,43 @@ func (b *bigZSet) remove(s *ZSpot) {
 
 // removeRanks takes out the members of the ranks from up to but not including to.
 func (b *bigZSet) removeRanks(from, to int) {
+	if from == 0 || to == b.Len() {
+		b.foresee(from > 0)
+	}
 	for range to - from {
 		score, r := b.tree.At(from)
 		p := b.find(b.name(r))
 		b.tree.Delete(score, r)
 		b.table.remove(p)
 	}
+}
+
+// Members are popped from an end one after the other. Every so many pops the memory is asked for that
+// the next ones will touch: the buckets of the nearer members, the blocks of those behind them.
+const (
+	foreseeEvery = 8
+	foreseeLeast = 1024 // members below which all is near anyway
+)
+
+// foresee is called before a pop from the lower end, or the upper.
+func (b *bigZSet) foresee(upper bool) {
+	if b.pops++; b.pops%foreseeEvery != 0 || b.Len() < foreseeLeast {
+		return
+	}
+	seen := 0
+	visit := func(_ float64, r mem.Ref) bool {
+		if seen++; seen <= foreseeEvery {
+			b.index.PrefetchBucket(maphash.Bytes(seed, b.name(r)))
+		} else {
+			b.index.PrefetchRef(r)
+		}
+		return seen < 2*foreseeEvery
+	}
+	if upper {
+		b.tree.Descend(b.Len()-1, visit)
+		return
+	}
+	b.tree.Ascend(0, visit)
 }
 
 // eachScored is ZSet.Each.
