@@ -17,5 +17,257 @@
 // order (StreamBuilder). Of an older RDB version some facts are missing: then the first byte of the
 // header is 'h' instead of 'H' and added, first ID and max deleted ID are zeros, 'g' instead of 'G'
 // and entriesRead is 0, 'c' instead of 'C' and activeTime is 0; the loader fills them in.
+//
+// Cut writes down the header and the groups. Nodes are left where they are: one that the save has not
+// come to is unsaved, and immutable. What would change it copies it and sets the old one aside; what
+// would remove it sets it aside too. The save reads nodes by ID, each from aside if it is there, and
+// frees those.
+//
+// What must hold: a node made after the cut has a greater ID than all that were there, or else the
+// save reads none but those aside (closed).
 
 package value
+
+import (
+	"encoding/binary"
+
+	"tarn/internal/mem"
+)
+
+// Kinds of items.
+const (
+	streamItemHead      = 'H'
+	streamItemNode      = 'N'
+	streamItemGroup     = 'G'
+	streamItemPending   = 'P'
+	streamItemConsumer  = 'C'
+	streamItemHeld      = 'I'
+	streamItemOldHead   = 'h'
+	streamItemOldGroup  = 'g'
+	streamItemOldReader = 'c'
+
+	streamPendingItem = streamIDSize + 8 + 8 // bytes of an entry of kind P
+	streamItemEntries = 1024                 // most entries of an item of kind P or I
+)
+
+// streamCut is the state of a save under way.
+type streamCut struct {
+	hold   func(bytes int64)
+	count  int         // entries at the cut
+	head   []byte      // the header, as an item with its length
+	groups []byte      // those of the groups
+	held   int64       // bytes of what is written down
+	next   StreamID    // nodes before it are saved
+	end    StreamID    // the last node at the cut
+	closed bool        // no node in the tree is unsaved
+	aside  *streamTree // nodes that were replaced or removed, and are not saved
+}
+
+// Cut implements keyspace.Big.
+func (s *Stream) Cut(hold func(bytes int64)) {
+	c := &streamCut{hold: hold, count: int(s.length), closed: s.tail == 0, aside: newStreamTree(s.heap)}
+	if s.tail != 0 {
+		c.end = streamIDOf(s.heap, s.tail)
+	}
+	c.head = appendItem(nil, s.appendHead(nil))
+	var item []byte
+	for _, g := range s.groups {
+		c.groups, item = s.appendGroup(c.groups, g, item)
+	}
+	c.held = int64(cap(c.groups))
+	s.cut = c
+	hold(c.held)
+}
+
+// Count implements keyspace.Big.
+func (s *Stream) Count() int { return s.cut.count }
+
+// Save implements keyspace.Big.
+func (s *Stream) Save(dst []byte, limit int) (out []byte, more bool) {
+	c, start := s.cut, len(dst)
+	dst = append(dst, c.head...)
+	c.head = nil
+	for len(dst)-start < limit {
+		r, found := s.nextUnsaved()
+		if !found {
+			break
+		}
+		n := s.node(r)
+		dst = binary.AppendUvarint(dst, uint64(1+streamIDSize+len(n.lp)))
+		dst = append(appendStreamID(append(dst, streamItemNode), n.master), n.lp...)
+		c.pass(s, n.master)
+	}
+	for len(dst)-start < limit && len(c.groups) > 0 {
+		size, n := binary.Uvarint(c.groups)
+		dst = append(dst, c.groups[:n+int(size)]...)
+		c.groups = c.groups[n+int(size):]
+	}
+	if len(c.groups) > 0 {
+		return dst, true
+	}
+	_, more = s.nextUnsaved()
+	return dst, more
+}
+
+// EndSave implements keyspace.Big.
+func (s *Stream) EndSave() {
+	c := s.cut
+	for c.aside.Len() > 0 {
+		ms, r := c.aside.At(0)
+		s.dropAside(ms, r)
+	}
+	c.hold(-c.held)
+	s.cut = nil
+}
+
+// nextUnsaved returns the node to be saved next.
+func (s *Stream) nextUnsaved() (r mem.Ref, found bool) {
+	c := s.cut
+	first := MaxStreamID
+	if c.aside.Len() > 0 {
+		_, r = c.aside.At(0)
+		first = streamIDOf(s.heap, r)
+	}
+	if c.closed {
+		return r, r != 0
+	}
+	i := s.rank(s.nodes, c.next, false)
+	if i == s.nodes.Len() {
+		return r, r != 0
+	}
+	_, live := s.nodes.At(i)
+	if id := streamIDOf(s.heap, live); id.Less(first) && !c.end.Less(id) {
+		return live, true
+	}
+	return r, r != 0
+}
+
+// pass notes that the node id is saved.
+func (c *streamCut) pass(s *Stream, id StreamID) {
+	next, more := id.Next()
+	c.next = next
+	if !more || id == c.end {
+		c.closed = true
+	}
+	if c.aside.Len() > 0 {
+		if ms, r := c.aside.At(0); streamIDOf(s.heap, r) == id {
+			s.dropAside(ms, r)
+		}
+	}
+}
+
+// isUnsaved tells whether a node in the tree must not change.
+func (s *Stream) isUnsaved(r mem.Ref) bool {
+	c := s.cut
+	if c == nil || c.closed {
+		return false
+	}
+	id := streamIDOf(s.heap, r)
+	return !id.Less(c.next) && !c.end.Less(id) && s.lookup(c.aside, id) == 0
+}
+
+// keepNode sets an unsaved node aside; false: no memory, and nothing has changed.
+func (s *Stream) keepNode(id StreamID, r mem.Ref) bool {
+	c := s.cut
+	before := c.aside.Bytes()
+	if !c.aside.Insert(id.Ms, r) {
+		return false
+	}
+	size := s.heap.Size(r)
+	s.bytes -= uint64(size)
+	c.hold(int64(size) + int64(c.aside.Bytes()-before))
+	return true
+}
+
+// setAsideNode puts a copy of the first size bytes of an unsaved node in its place, in a block of
+// room bytes or more, and returns it; 0: no memory, and nothing has changed.
+func (s *Stream) setAsideNode(r mem.Ref, size, room int) mem.Ref {
+	moved := s.alloc(room)
+	if moved == 0 {
+		return 0
+	}
+	copy(s.heap.Bytes(moved, size), s.heap.Bytes(r, size))
+	id := streamIDOf(s.heap, r)
+	if !s.keepNode(id, r) {
+		s.free(moved)
+		return 0
+	}
+	s.nodes.Replace(id.Ms, r, moved)
+	if s.tail == r {
+		s.tail = moved
+	}
+	return moved
+}
+
+// dropAside frees the first of the nodes aside.
+func (s *Stream) dropAside(ms uint64, r mem.Ref) {
+	c := s.cut
+	size, before := int64(s.heap.Size(r)), c.aside.Bytes()
+	c.aside.Delete(ms, r)
+	s.heap.Free(r, mem.Nodes)
+	c.hold(-size - int64(before-c.aside.Bytes()))
+}
+
+// closeCut lets the save read none but the nodes aside, of which the stream, now empty, has put all.
+func (s *Stream) closeCut() {
+	if s.cut != nil {
+		s.cut.closed = true
+	}
+}
+
+func appendItem(dst, item []byte) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(item))), item...)
+}
+
+func appendWord(dst []byte, n uint64) []byte { return binary.LittleEndian.AppendUint64(dst, n) }
+
+func (s *Stream) appendHead(item []byte) []byte {
+	item = append(item, streamItemHead)
+	item = appendWord(item, uint64(s.nodes.Len()))
+	item = appendWord(item, s.length)
+	item = appendWord(item, uint64(len(s.groups)))
+	item = appendWord(item, s.added)
+	item = appendStreamID(item, s.lastID)
+	item = appendStreamID(item, s.firstID)
+	return appendStreamID(item, s.deleted)
+}
+
+// appendGroup appends the items of a group to dst. item is scratch.
+func (s *Stream) appendGroup(dst []byte, g *StreamGroup, item []byte) (items, scratch []byte) {
+	item = append(item[:0], streamItemGroup)
+	item = appendWord(item, uint64(g.Read))
+	item = appendWord(item, uint64(g.pending.Len()))
+	item = appendWord(item, uint64(len(g.consumers)))
+	item = append(appendStreamID(item, g.LastID), g.Name...)
+	dst = appendItem(dst, item)
+	item = append(item[:0], streamItemPending)
+	s.RangePending(g, nil, StreamID{}, MaxStreamID, func(p StreamPending) bool {
+		item = appendWord(appendWord(appendStreamID(item, p.ID), uint64(p.Time)), p.Count)
+		if len(item) > streamItemEntries*streamPendingItem {
+			dst, item = appendItem(dst, item), item[:1]
+		}
+		return true
+	})
+	if len(item) > 1 {
+		dst = appendItem(dst, item)
+	}
+	for _, c := range g.consumers {
+		item = append(item[:0], streamItemConsumer)
+		item = appendWord(item, uint64(c.Seen))
+		item = appendWord(item, uint64(c.Active))
+		item = append(appendWord(item, uint64(c.pending.Len())), c.Name...)
+		dst = appendItem(dst, item)
+		item = append(item[:0], streamItemHeld)
+		s.RangePending(g, c, StreamID{}, MaxStreamID, func(p StreamPending) bool {
+			item = appendStreamID(item, p.ID)
+			if len(item) > streamItemEntries*streamIDSize {
+				dst, item = appendItem(dst, item), item[:1]
+			}
+			return true
+		})
+		if len(item) > 1 {
+			dst = appendItem(dst, item)
+		}
+	}
+	return dst, item
+}

@@ -1,0 +1,347 @@
+// Stream: entries ordered by ID, and the groups that read them.
+//
+// Entries stand in nodes (stream_node.go), blocks of some thousand bytes, which are kept in a tree by
+// master ID. New entries go to the last node until it is as large as configured; deleted ones are
+// flagged, and a node goes when nothing in it is alive. So the tree is small, and finding an entry
+// is a descent and a walk through one node.
+//
+// A node is changed only after edit has made it the stream's own, with room: while a save is under
+// way, one that is not saved yet is copied, and the old one is set aside (stream_save.go).
+//
+// What must hold: the shard's lock is held; master IDs rise, and so do IDs within a node; length is
+// the number of live entries of all nodes.
+
+package value
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"tarn/internal/btree"
+	"tarn/internal/keyspace"
+	"tarn/internal/mem"
+)
+
+// streamTree holds blocks that begin with an ID, by that ID.
+type streamTree = btree.Tree[uint64, bySequence]
+
+// bySequence orders blocks whose IDs have the same time.
+type bySequence struct{ heap *mem.Heap }
+
+// Compare returns -1, 0 or +1.
+func (o bySequence) Compare(a, b mem.Ref) int {
+	return streamIDOf(o.heap, a).Compare(streamIDOf(o.heap, b))
+}
+
+func streamIDOf(h *mem.Heap, r mem.Ref) StreamID { return readStreamID(h.Bytes(r, streamIDSize)) }
+
+// Stream is a stream. It is also a keyspace.Big.
+type Stream struct {
+	heap  *mem.Heap
+	nodes *streamTree
+	tail  mem.Ref // the last node, 0: none
+	bytes uint64  // of nodes, of pending entries and of all trees
+
+	length  uint64
+	lastID  StreamID
+	firstID StreamID // of the first live entry; zero when there is none
+	deleted StreamID // the greatest ID that was ever deleted
+	added   uint64   // entries ever added
+
+	groups []*StreamGroup // by name
+	dead   []*StreamGroup // destroyed, their pending entries not all freed
+	cut    *streamCut     // nil: no save under way
+}
+
+// NewStream returns an empty stream, whose blocks will be h's.
+func NewStream(h *mem.Heap) *Stream {
+	return &Stream{heap: h, nodes: newStreamTree(h)}
+}
+
+func newStreamTree(h *mem.Heap) *streamTree {
+	return btree.NewTree[uint64](h, bySequence{h})
+}
+
+// Len returns the number of entries.
+func (s *Stream) Len() int { return int(s.length) }
+
+// Encoding returns what OBJECT ENCODING replies with.
+func (s *Stream) Encoding() string { return "stream" }
+
+// Bytes returns the size of all blocks, and about what Go holds for the stream and its groups.
+func (s *Stream) Bytes() uint64 { return s.bytes + uint64(unsafe.Sizeof(*s)) + s.groupBytes() }
+
+// LastID returns the ID of the entry added last, or what SetID made of it.
+func (s *Stream) LastID() StreamID { return s.lastID }
+
+// FirstID returns the ID of the first entry, zero when there is none.
+func (s *Stream) FirstID() StreamID { return s.firstID }
+
+// MaxDeletedID returns the greatest ID that was deleted.
+func (s *Stream) MaxDeletedID() StreamID { return s.deleted }
+
+// Added returns the number of entries ever added.
+func (s *Stream) Added() uint64 { return s.added }
+
+// Nodes returns the number of nodes.
+func (s *Stream) Nodes() int { return s.nodes.Len() }
+
+// SetID sets the last ID, not less than that of any entry, and, where not nil, the number of entries
+// ever added and the greatest ID that was deleted. Of an empty stream, whose last ID may become less,
+// it removes what is left of deleted entries. It returns false, with nothing set, when there is no
+// memory to keep that for a save.
+func (s *Stream) SetID(last StreamID, added *uint64, deleted *StreamID) bool {
+	if s.length == 0 {
+		for s.nodes.Len() > 0 {
+			if _, r := s.nodes.At(0); !s.removeNode(r) {
+				return false
+			}
+		}
+		s.closeCut()
+	}
+	s.lastID = last
+	if added != nil {
+		s.added = *added
+	}
+	if deleted != nil {
+		s.deleted = *deleted
+	}
+	return true
+}
+
+// insert adds a block to one of the stream's trees; false: no memory.
+func (s *Stream) insert(t *streamTree, id StreamID, r mem.Ref) bool {
+	before := t.Bytes()
+	ok := t.Insert(id.Ms, r)
+	s.bytes += t.Bytes() - before
+	return ok
+}
+
+func (s *Stream) remove(t *streamTree, id StreamID, r mem.Ref) {
+	before := t.Bytes()
+	t.Delete(id.Ms, r)
+	s.bytes += t.Bytes() - before
+}
+
+// alloc takes a block of at least size bytes; 0: no memory.
+func (s *Stream) alloc(size int) mem.Ref {
+	r := s.heap.Alloc(size, mem.Nodes)
+	if r != 0 {
+		s.bytes += uint64(s.heap.Size(r))
+	}
+	return r
+}
+
+func (s *Stream) free(r mem.Ref) {
+	s.bytes -= uint64(s.heap.Size(r))
+	s.heap.Free(r, mem.Nodes)
+}
+
+// node returns a view of a node.
+func (s *Stream) node(r mem.Ref) streamNode {
+	return viewStreamNode(s.heap.Bytes(r, s.heap.Size(r)))
+}
+
+// rank returns the number of blocks in a tree whose IDs are less than id, or not greater.
+func (s *Stream) rank(t *streamTree, id StreamID, orEqual bool) int {
+	h := s.heap
+	return t.Bound(func(ms uint64, r mem.Ref) bool {
+		if ms != id.Ms {
+			return ms < id.Ms
+		}
+		seq := streamIDOf(h, r).Seq
+		return seq < id.Seq || orEqual && seq == id.Seq
+	})
+}
+
+// lookup finds the block of an ID in a tree; 0: none.
+func (s *Stream) lookup(t *streamTree, id StreamID) mem.Ref {
+	if i := s.rank(t, id, false); i < t.Len() {
+		if ms, r := t.At(i); ms == id.Ms && streamIDOf(s.heap, r) == id {
+			return r
+		}
+	}
+	return 0
+}
+
+// Range calls fn with the entries from from to to, both included, in order or backwards, until fn
+// returns false. The stream is not changed meanwhile.
+func (s *Stream) Range(from, to StreamID, backwards bool, fn func(e *StreamEntry) bool) {
+	if s.length == 0 || to.Less(from) || to.Less(s.firstID) || s.lastID.Less(from) {
+		return
+	}
+	if backwards {
+		s.descend(from, to, fn)
+		return
+	}
+	var e StreamEntry
+	s.nodes.Ascend(max(s.rank(s.nodes, from, true)-1, 0), func(_ uint64, r mem.Ref) bool {
+		for w := s.node(r).walk(false); w.next(&e); w.at = e.skip() {
+			if to.Less(e.ID) {
+				return false
+			}
+			if !e.deleted && !e.ID.Less(from) && !fn(&e) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func (s *Stream) descend(from, to StreamID, fn func(e *StreamEntry) bool) {
+	last := s.rank(s.nodes, to, true) - 1
+	if last < 0 {
+		return
+	}
+	var e StreamEntry
+	s.nodes.Descend(last, func(_ uint64, r mem.Ref) bool {
+		for w := s.node(r).walk(true); w.prev(&e); {
+			if e.ID.Less(from) {
+				return false
+			}
+			if !e.deleted && !to.Less(e.ID) && !fn(&e) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// Has tells whether there is an entry with the given ID.
+func (s *Stream) Has(id StreamID) bool {
+	found := false
+	s.Range(id, id, false, func(*StreamEntry) bool {
+		found = true
+		return false
+	})
+	return found
+}
+
+// LastEntryID returns the ID of the last entry, zero when there is none.
+func (s *Stream) LastEntryID() (id StreamID) {
+	s.Range(StreamID{}, MaxStreamID, true, func(e *StreamEntry) bool {
+		id = e.ID
+		return false
+	})
+	return id
+}
+
+// findFirst sets firstID after entries were removed.
+func (s *Stream) findFirst() {
+	first := StreamID{}
+	if s.length > 0 {
+		s.firstID = StreamID{}
+		s.Range(StreamID{}, MaxStreamID, false, func(e *StreamEntry) bool {
+			first = e.ID
+			return false
+		})
+	}
+	s.firstID = first
+}
+
+// Free gives back about steps blocks, and tells whether none is left.
+func (s *Stream) Free(steps int) (done bool) {
+	for ; steps > 0 && s.nodes.Len() > 0; steps-- {
+		_, r := s.nodes.At(s.nodes.Len() - 1)
+		s.remove(s.nodes, streamIDOf(s.heap, r), r)
+		s.free(r)
+	}
+	for steps > 0 && len(s.groups) > 0 {
+		last := len(s.groups) - 1
+		s.dead = append(s.dead, s.groups[last])
+		s.groups[last] = nil
+		s.groups = s.groups[:last]
+	}
+	return s.freeDead(steps) && s.nodes.Len() == 0
+}
+
+// Clone returns a copy with its blocks in another heap; false: no memory, and nothing was kept.
+func (s *Stream) Clone(to *mem.Heap) (keyspace.Big, bool) {
+	c := NewStream(to)
+	c.length, c.lastID, c.firstID, c.deleted, c.added = s.length, s.lastID, s.firstID, s.deleted, s.added
+	ok := true
+	s.nodes.Ascend(0, func(_ uint64, r mem.Ref) bool {
+		n := s.node(r)
+		ok = c.addNode(n.master, n.lp)
+		return ok
+	})
+	for i := 0; ok && i < len(s.groups); i++ {
+		ok = c.cloneGroup(s, s.groups[i])
+	}
+	if !ok {
+		for !c.Free(1 << 10) {
+		}
+		return nil, false
+	}
+	return c, true
+}
+
+// addNode adds a copy of a node behind the others; false: no memory.
+func (s *Stream) addNode(master StreamID, lp []byte) bool {
+	r := s.alloc(streamIDSize + len(lp))
+	if r == 0 {
+		return false
+	}
+	b := s.heap.Bytes(r, streamIDSize+len(lp))
+	putStreamID(b, master)
+	copy(b[streamIDSize:], lp)
+	if !s.insert(s.nodes, master, r) {
+		s.free(r)
+		return false
+	}
+	s.tail = r
+	return true
+}
+
+// Verify checks everything that must hold.
+func (s *Stream) Verify() error {
+	if err := s.nodes.Verify(); err != nil {
+		return fmt.Errorf("nodes: %w", err)
+	}
+	live, bytes := 0, s.nodes.Bytes()
+	var err error
+	var before, first StreamID
+	tail := mem.Ref(0)
+	s.nodes.Ascend(0, func(ms uint64, r mem.Ref) bool {
+		n := s.node(r)
+		count, from, to, e := validateStreamNode(n.master, n.lp)
+		switch {
+		case e != nil:
+			err = e
+		case ms != n.master.Ms || !before.Less(from):
+			err = fmt.Errorf("node %v: entry %v follows %v", n.master, from, before)
+		}
+		if live == 0 && count > 0 {
+			first = firstLive(n)
+		}
+		live += count
+		bytes += uint64(s.heap.Size(r))
+		before, tail = to, r
+		return err == nil
+	})
+	if err != nil {
+		return err
+	}
+	switch {
+	case uint64(live) != s.length:
+		return fmt.Errorf("%d entries are counted, %d are there", s.length, live)
+	case first != s.firstID:
+		return fmt.Errorf("the first entry is %v, not %v", first, s.firstID)
+	case tail != s.tail:
+		return errors.New("the tail is not the last node")
+	case s.lastID.Less(before) && live > 0 && s.lastID.Less(s.LastEntryID()):
+		return fmt.Errorf("the last ID %v is less than that of the last entry", s.lastID)
+	}
+	return s.verifyGroups(bytes)
+}
+
+func firstLive(n streamNode) StreamID {
+	var e StreamEntry
+	for w := n.walk(false); w.next(&e); w.at = e.skip() {
+		if !e.deleted {
+			return e.ID
+		}
+	}
+	return StreamID{}
+}
