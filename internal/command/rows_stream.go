@@ -9,6 +9,7 @@ var streamRows = []Spec{
 		Cost: "O(1) per entry", Summary: "Marks entries as processed by a consumer group.",
 		Keys: []KeySpec{{Flags: RW | Update, At: 1}},
 		Args: "key@0 group id...",
+		Run:  xack,
 	},
 	{
 		Name: "xadd", Arity: -5, Flags: Write | DenyOOM | Fast, Categories: CatStream, Since: "5.0.0",
@@ -22,6 +23,7 @@ var streamRows = []Spec{
 		Args: "key@0 [NOMKSTREAM#6.2.0] [trim{strategy(MAXLEN|MINID#6.2.0) [operator(equal='='|" +
 			"approximately='~')] threshold [LIMIT=count:int#6.2.0]}] id_or_auto(auto_id='*'|id) " +
 			"field_value{field value}...",
+		Run: xadd,
 	},
 	{
 		Name: "xautoclaim", Arity: -6, Flags: Write | Fast, Categories: CatStream, Since: "6.2.0",
@@ -31,6 +33,7 @@ var streamRows = []Spec{
 		History: []Change{{"7.0.0", "The reply also lists deleted entries that left the pending list."}},
 		Tips:    []string{"nondeterministic_output"},
 		Args:    "key@0 group consumer min-idle-time start [COUNT=count:int] [JUSTID]",
+		Run:     xautoclaim,
 	},
 	{
 		Name: "xclaim", Arity: -6, Flags: Write | Fast, Categories: CatStream, Since: "5.0.0",
@@ -41,12 +44,14 @@ var streamRows = []Spec{
 		Args: "key@0 group consumer min-idle-time id... [IDLE=ms:int] " +
 			"[TIME=unix-time-milliseconds:time] [RETRYCOUNT=count:int] [FORCE] [JUSTID] " +
 			"[LASTID=id]",
+		Run: xclaim,
 	},
 	{
 		Name: "xdel", Arity: -3, Flags: Write | Fast, Categories: CatStream, Since: "5.0.0",
 		Cost: "O(1) per entry deleted, however long the stream", Summary: "Deletes entries of a stream.",
 		Keys: []KeySpec{{Flags: RW | Delete, At: 1}},
 		Args: "key@0 id...",
+		Run:  xdel,
 	},
 	{
 		Name: "xgroup", Arity: -2, Since: "5.0.0",
@@ -58,28 +63,33 @@ var streamRows = []Spec{
 				Keys:    []KeySpec{{Flags: RW | Insert, At: 2}},
 				History: []Change{{"7.0.0", "Gained `entries_read`."}},
 				Args:    "key@0 groupname id(id|new_id='$') [MKSTREAM] [ENTRIESREAD=entries_read:int]",
+				Run:     xgroupCreate,
 			},
 			{
 				Name: "createconsumer", Arity: 5, Flags: Write | DenyOOM, Categories: CatStream, Since: "6.2.0",
 				Cost: "O(1)", Summary: "Creates a consumer in a group.",
 				Keys: []KeySpec{{Flags: RW | Insert, At: 2}},
 				Args: "key@0 groupname consumername",
+				Run:  xgroupCreateconsumer,
 			},
 			{
 				Name: "delconsumer", Arity: 5, Flags: Write, Categories: CatStream, Since: "5.0.0",
 				Cost: "O(1)", Summary: "Deletes a consumer of a group.",
 				Keys: []KeySpec{{Flags: RW | Delete, At: 2}},
 				Args: "key@0 groupname consumername",
+				Run:  xgroupDelconsumer,
 			},
 			{
 				Name: "destroy", Arity: 4, Flags: Write, Categories: CatStream, Since: "5.0.0",
 				Cost: "O(N) for N pending entries of the group", Summary: "Deletes a consumer group.",
 				Keys: []KeySpec{{Flags: RW | Delete, At: 2}},
 				Args: "key@0 groupname",
+				Run:  xgroupDestroy,
 			},
 			{
 				Name: "help", Arity: 2, Flags: Loading | Stale, Categories: CatStream, Since: "5.0.0",
 				Cost: "O(1)", Summary: "Lists the subcommands of XGROUP.",
+				Run: containerHelp,
 			},
 			{
 				Name: "setid", Arity: -5, Flags: Write, Categories: CatStream, Since: "5.0.0",
@@ -87,6 +97,7 @@ var streamRows = []Spec{
 				Keys:    []KeySpec{{Flags: RW | Update, At: 2}},
 				History: []Change{{"7.0.0", "Gained `entries_read`."}},
 				Args:    "key@0 groupname id(id|new_id='$') [ENTRIESREAD=entries_read:int]",
+				Run:     xgroupSetid,
 			},
 		},
 	},
@@ -101,6 +112,7 @@ var streamRows = []Spec{
 				History: []Change{{"7.2.0", "Shows `inactive`."}},
 				Tips:    []string{"nondeterministic_output"},
 				Args:    "key@0 groupname",
+				Run:     xinfoConsumers,
 			},
 			{
 				Name: "groups", Arity: 3, Flags: ReadOnly, Categories: CatStream, Since: "5.0.0",
@@ -108,10 +120,12 @@ var streamRows = []Spec{
 				Keys:    []KeySpec{{Flags: RO | Access, At: 2}},
 				History: []Change{{"7.0.0", "Shows `entries-read` and `lag`."}},
 				Args:    "key@0",
+				Run:     xinfoGroups,
 			},
 			{
 				Name: "help", Arity: 2, Flags: Loading | Stale, Categories: CatStream, Since: "5.0.0",
 				Cost: "O(1)", Summary: "Lists the subcommands of XINFO.",
+				Run: containerHelp,
 			},
 			{
 				Name: "stream", Arity: -3, Flags: ReadOnly, Categories: CatStream, Since: "5.0.0",
@@ -123,6 +137,7 @@ var streamRows = []Spec{
 					{"7.2.0", "Shows `active-time`; `seen-time` changed its meaning."},
 				},
 				Args: "key@0 [FULL=full{[COUNT=count:int]}]",
+				Run:  xinfoStream,
 			},
 		},
 	},
@@ -131,6 +146,7 @@ var streamRows = []Spec{
 		Cost: "O(1)", Summary: "Counts the entries of a stream.",
 		Keys: []KeySpec{{Flags: RO, At: 1}},
 		Args: "key@0",
+		Run:  xlen,
 	},
 	{
 		Name: "xpending", Arity: -3, Flags: ReadOnly, Categories: CatStream, Since: "5.0.0",
@@ -140,6 +156,7 @@ var streamRows = []Spec{
 		History: []Change{{"6.2.0", "Gained `IDLE`; a range may exclude its ends."}},
 		Tips:    []string{"nondeterministic_output"},
 		Args:    "key@0 group [filters{[IDLE=min-idle-time:int#6.2.0] start end count:int [consumer]}]",
+		Run:     xpending,
 	},
 	{
 		Name: "xrange", Arity: -4, Flags: ReadOnly, Categories: CatStream, Since: "5.0.0",
@@ -148,6 +165,7 @@ var streamRows = []Spec{
 		Keys:    []KeySpec{{Flags: RO | Access, At: 1}},
 		History: []Change{{"6.2.0", "A range may exclude its ends."}},
 		Args:    "key@0 start end [COUNT=count:int]",
+		Run:     xrange,
 	},
 	{
 		Name: "xread", Arity: -4, Flags: ReadOnly | Blocking, Categories: CatStream, Since: "5.0.0",
@@ -155,6 +173,7 @@ var streamRows = []Spec{
 		Summary: "Reads new entries of streams, waiting if asked.",
 		Keys:    []KeySpec{{Flags: RO | Access, Keyword: "STREAMS", From: 1, Last: -1, Limit: 2}},
 		Args:    "[COUNT=count:int] [BLOCK=milliseconds:int] STREAMS=streams{key@0... id...}",
+		Run:     xread,
 	},
 	{
 		Name: "xreadgroup", Arity: -7, Flags: Write | Blocking, Categories: CatStream, Since: "5.0.0",
@@ -163,6 +182,7 @@ var streamRows = []Spec{
 		Keys:    []KeySpec{{Flags: RO | Access, Keyword: "STREAMS", From: 4, Last: -1, Limit: 2}},
 		Args: "GROUP=group_consumer{group consumer} [COUNT=count:int] [BLOCK=milliseconds:int] " +
 			"[NOACK] STREAMS=streams{key@0... id...}",
+		Run: xreadgroup,
 	},
 	{
 		Name: "xrevrange", Arity: -4, Flags: ReadOnly, Categories: CatStream, Since: "5.0.0",
@@ -171,6 +191,7 @@ var streamRows = []Spec{
 		Keys:    []KeySpec{{Flags: RO | Access, At: 1}},
 		History: []Change{{"6.2.0", "A range may exclude its ends."}},
 		Args:    "key@0 end start [COUNT=count:int]",
+		Run:     xrevrange,
 	},
 	{
 		Name: "xsetid", Arity: -3, Flags: Write | DenyOOM | Fast, Categories: CatStream, Since: "5.0.0",
@@ -178,6 +199,7 @@ var streamRows = []Spec{
 		Keys:    []KeySpec{{Flags: RW | Update, At: 1}},
 		History: []Change{{"7.0.0", "Gained `entries_added` and `max_deleted_entry_id`."}},
 		Args:    "key@0 last-id [ENTRIESADDED=entries_added:int#7.0.0] [MAXDELETEDID=max_deleted_entry_id#7.0.0]",
+		Run:     xsetid,
 	},
 	{
 		Name: "xtrim", Arity: -4, Flags: Write, Categories: CatStream, Since: "5.0.0",
@@ -188,5 +210,6 @@ var streamRows = []Spec{
 		Tips:    []string{"nondeterministic_output"},
 		Args: "key@0 trim{strategy(MAXLEN|MINID#6.2.0) [operator(equal='='|approximately='~')] " +
 			"threshold [LIMIT=count:int#6.2.0]}",
+		Run: xtrim,
 	},
 }

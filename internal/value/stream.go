@@ -99,6 +99,8 @@ func (s *Stream) SetID(last StreamID, added *uint64, deleted *StreamID) bool {
 			}
 		}
 		s.closeCut()
+	} else if !s.dropTombstones(last) {
+		return false
 	}
 	s.lastID = last
 	if added != nil {

@@ -272,3 +272,34 @@ func (s *Stream) trimNode(r mem.Ref, t *StreamTrim) (removed int64) {
 	}
 	return removed
 }
+
+// dropTombstones removes the deleted entries behind the ID last, behind which none is alive, so that
+// entries can be added there again. It returns false when there is no memory.
+func (s *Stream) dropTombstones(last StreamID) bool {
+	for s.tail != 0 && last.Less(s.node(s.tail).lastID()) {
+		r := s.tail
+		w := s.node(r).walk(true)
+		var e StreamEntry
+		dropped, elements, at := 0, 0, w.at
+		for w.prev(&e) && last.Less(e.ID) {
+			at = e.flagsAt
+			dropped++
+			elements += e.elements()
+		}
+		if at == w.first {
+			if !s.removeNode(r) {
+				return false
+			}
+			continue
+		}
+		if r = s.edit(r, streamCountsGrowth, 0); r == 0 {
+			return false
+		}
+		lp := s.node(r).lp[:at+1]
+		lp[at] = 0xFF
+		listpack.Fix(lp, -elements)
+		live, deleted := s.node(r).counts()
+		listpack.Fix(setStreamCounts(lp, live, deleted-dropped), 0)
+	}
+	return true
+}

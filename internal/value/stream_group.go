@@ -426,3 +426,13 @@ func (s *Stream) verifyGroup(g *StreamGroup) (bytes uint64, err error) {
 	}
 	return bytes, err
 }
+
+// Give makes an entry pending for a consumer, delivered once and now, whoever it was pending for;
+// false: no memory, and nothing has changed.
+func (s *Stream) Give(g *StreamGroup, c *StreamConsumer, id StreamID, now int64) bool {
+	to := StreamPending{ID: id, Consumer: c, Time: now, Count: 1}
+	if p, found := s.FindPending(g, id); found {
+		return s.ChangePending(g, p, to)
+	}
+	return s.AddPending(g, to)
+}

@@ -154,8 +154,11 @@ func (b *StreamBuilder) endNodes() error {
 		return b.corrupt("number of entries")
 	}
 	s.findFirst()
-	if s.lastID.Less(b.lastNode) && s.lastID.Less(s.LastEntryID()) {
+	if s.lastID.Less(s.LastEntryID()) {
 		return b.corrupt("last ID")
+	}
+	if !s.dropTombstones(s.lastID) {
+		return ErrStreamNoMemory
 	}
 	return nil
 }

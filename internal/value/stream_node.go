@@ -87,6 +87,14 @@ func (e *StreamEntry) Next() (field, value listpack.Value) {
 	return field, value
 }
 
+// elements returns how many elements an entry takes of which nothing was read.
+func (e *StreamEntry) elements() int {
+	if e.master != 0 {
+		return e.Fields + streamPlainHead + 1
+	}
+	return 2*e.Fields + streamFieldsHead + 1
+}
+
 // skip goes to the element behind the entry, of which some fields may have been read.
 func (e *StreamEntry) skip() (next int) {
 	elements := e.Fields + 1
