@@ -526,6 +526,7 @@ const xautoclaimCount = 100
 
 func xautoclaim(c *Call) error {
 	o := streamClaim{time: c.Now(), retries: -1}
+	k := c.Read(1)
 	minIdle, ok := resp.ParseInt(c.Args[4])
 	if !ok {
 		return errAutoClaimIdle
@@ -540,10 +541,7 @@ func xautoclaim(c *Call) error {
 		switch {
 		case i+1 < len(c.Args) && isToken(c.Args[i], "COUNT"):
 			i++
-			if count, ok = resp.ParseInt(c.Args[i]); !ok {
-				return keyspace.ErrNotInteger
-			}
-			if count < 1 || count > math.MaxInt64/16 {
+			if count, ok = resp.ParseInt(c.Args[i]); !ok || count < 1 || count > math.MaxInt64/16 {
 				return errClaimCount
 			}
 		case isToken(c.Args[i], "JUSTID"):
@@ -552,7 +550,6 @@ func xautoclaim(c *Call) error {
 			return ErrSyntax
 		}
 	}
-	k := c.Read(1)
 	if err := o.begin(c, &k); err != nil {
 		return err
 	}

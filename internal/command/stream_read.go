@@ -47,7 +47,6 @@ type streamFrom struct {
 	group *value.StreamGroup
 	after value.StreamID // the last that is not wanted
 	fresh bool           // ">": what nobody of the group was given
-	serve bool           // there is something to reply
 }
 
 func xread(c *Call) error { return c.xread(false) }
@@ -65,17 +64,8 @@ func (c *Call) xread(grouped bool) error {
 			return err
 		}
 	}
-	ready := 0
-	for i := range o.from {
-		if o.from[i].check(); o.from[i].serve {
-			ready++
-		}
-	}
-	if grouped {
-		o.meet(c)
-	}
-	if ready > 0 {
-		return o.reply(c, ready)
+	if o.reply(c) {
+		return nil
 	}
 	if !o.blocks || !c.CanBlock() {
 		c.Reply.NullArray()
@@ -182,13 +172,13 @@ func (o *streamRead) find(c *Call, i int) (err error) {
 		if o.group == nil {
 			return errReadNew
 		}
-		f.after, f.fresh = f.group.LastID, true
+		f.fresh = true
 		return nil
 	}
 	f.after, err = parseStreamID(c.Args[at], 0, nil)
 	// The greatest ID is how Redis says ">" to itself.
 	if err == nil && o.group != nil && f.after == value.MaxStreamID {
-		f.after, f.fresh = f.group.LastID, true
+		f.fresh = true
 	}
 	return err
 }
@@ -209,45 +199,20 @@ func untilZero(arg []byte) []byte {
 	return arg
 }
 
-// check tells whether there is something to reply. A consumer's history is always replied, even
-// when it is empty.
-func (f *streamFrom) check() {
-	switch {
-	case f.s == nil:
-	case f.group != nil && !f.fresh:
-		f.serve = true
-	default:
-		f.serve = f.s.Len() > 0 && f.after.Less(f.s.LastEntryID())
-	}
-}
-
-// meet makes the consumer known to the groups, and notes that it was seen.
-func (o *streamRead) meet(c *Call) {
+// reply replies with what there is, and tells whether there was anything. One after another, since
+// what a group is given from a stream it is not given again, should the stream come twice.
+func (o *streamRead) reply(c *Call) (any bool) {
+	mark, n := c.Reply.Deferred(), 0
 	for i := range o.from {
 		f := &o.from[i]
-		s := f.key.EditBig().(*value.Stream)
-		consumer := f.group.Consumer(o.consumer)
-		if consumer == nil {
-			consumer = s.AddConsumer(f.group, o.consumer, c.Now())
-			f.key.Changed("xgroup-createconsumer")
+		f.key = c.Read(o.first + i) // Redis looks twice, and both count
+		if f.group != nil {
+			o.meet(c, f)
 		}
-		consumer.Seen = c.Now()
-	}
-}
-
-// reply replies with what there is. What a group is to be given is made pending first, so that a lack
-// of memory leaves the rest of it to the next.
-func (o *streamRead) reply(c *Call, ready int) error {
-	if c.Reply.Proto() == resp.RESP3 {
-		c.Reply.Map(ready)
-	} else {
-		c.Reply.Array(ready)
-	}
-	for i := range o.from {
-		f := &o.from[i]
-		if !f.serve {
+		if !f.serves() {
 			continue
 		}
+		n++
 		if c.Reply.Proto() != resp.RESP3 {
 			c.Reply.Array(2)
 		}
@@ -256,16 +221,48 @@ func (o *streamRead) reply(c *Call, ready int) error {
 		case f.group == nil:
 			from, _ := f.after.Next()
 			c.replyEntries(f.s, from, value.MaxStreamID, o.count, false)
+			continue
 		case f.fresh:
 			o.give(c, f)
 		default:
 			o.history(c, f)
 		}
-		if f.group != nil {
-			f.key.ChangedBy("", 1)
-		}
+		f.key.ChangedBy("", 1)
 	}
-	return nil
+	switch {
+	case n == 0:
+		c.Reply.Truncate(mark)
+	case c.Reply.Proto() == resp.RESP3:
+		c.Reply.SetMapLen(mark, n)
+	default:
+		c.Reply.SetArrayLen(mark, n)
+	}
+	return n > 0
+}
+
+// serves tells whether there is something to reply. A consumer's history is always replied, even
+// when it is empty.
+func (f *streamFrom) serves() bool {
+	switch {
+	case f.s == nil:
+		return false
+	case f.group != nil && !f.fresh:
+		return true
+	case f.fresh:
+		f.after = f.group.LastID
+	}
+	return f.s.Len() > 0 && f.after.Less(f.s.LastEntryID())
+}
+
+// meet makes the consumer known to the group, and notes that it was seen.
+func (o *streamRead) meet(c *Call, f *streamFrom) {
+	s := f.key.EditBig().(*value.Stream)
+	consumer := f.group.Consumer(o.consumer)
+	if consumer == nil {
+		consumer = s.AddConsumer(f.group, o.consumer, c.Now())
+		f.key.Changed("xgroup-createconsumer")
+	}
+	consumer.Seen = c.Now()
 }
 
 // give replies with entries that the group was not given yet.

@@ -16,7 +16,6 @@ package value
 import (
 	"errors"
 	"fmt"
-	"unsafe"
 
 	"tarn/internal/btree"
 	"tarn/internal/keyspace"
@@ -70,7 +69,21 @@ func (s *Stream) Len() int { return int(s.length) }
 func (s *Stream) Encoding() string { return "stream" }
 
 // Bytes returns the size of all blocks, and about what Go holds for the stream and its groups.
-func (s *Stream) Bytes() uint64 { return s.bytes + uint64(unsafe.Sizeof(*s)) + s.groupBytes() }
+func (s *Stream) Bytes() uint64 {
+	bytes := s.bytes + streamGoBytes
+	for _, g := range s.groups {
+		bytes += groupGoBytes + uint64(len(g.Name)) + uint64(len(g.consumers))*consumerGoBytes
+	}
+	return bytes
+}
+
+// About the bytes that Go's heap holds for a stream, a group and a consumer, each with its tree and
+// its place in lists. Names of consumers are counted as if they were short.
+const (
+	streamGoBytes   = 320
+	groupGoBytes    = 240
+	consumerGoBytes = 192
+)
 
 // LastID returns the ID of the entry added last, or what SetID made of it.
 func (s *Stream) LastID() StreamID { return s.lastID }

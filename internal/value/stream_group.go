@@ -18,8 +18,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"unsafe"
 
 	"tarn/internal/mem"
 )
@@ -88,9 +86,7 @@ func (s *Stream) Group(name []byte) *StreamGroup {
 }
 
 func (s *Stream) groupAt(name []byte) (i int, ok bool) {
-	return slices.BinarySearchFunc(s.groups, name, func(g *StreamGroup, name []byte) int {
-		return cmp.Compare(g.Name, unsafe.String(unsafe.SliceData(name), len(name)))
-	})
+	return slices.BinarySearchFunc(s.groups, name, func(g *StreamGroup, name []byte) int { return compareName(g.Name, name) })
 }
 
 // AddGroup makes a group whose name is not taken.
@@ -139,15 +135,24 @@ func (g *StreamGroup) Consumer(name []byte) *StreamConsumer {
 }
 
 func (g *StreamGroup) consumerAt(name []byte) (i int, ok bool) {
-	return slices.BinarySearchFunc(g.consumers, name, func(c *StreamConsumer, name []byte) int {
-		return cmp.Compare(c.Name, unsafe.String(unsafe.SliceData(name), len(name)))
-	})
+	return slices.BinarySearchFunc(g.consumers, name, func(c *StreamConsumer, name []byte) int { return compareName(c.Name, name) })
+}
+
+// compareName is cmp.Compare without a copy of b.
+func compareName(a string, b []byte) int {
+	switch {
+	case a < string(b):
+		return -1
+	case a > string(b):
+		return 1
+	}
+	return 0
 }
 
 // AddConsumer makes a consumer whose name is not taken, last seen now and never active.
 func (s *Stream) AddConsumer(g *StreamGroup, name []byte, now int64) *StreamConsumer {
 	i, _ := g.consumerAt(name)
-	c := &StreamConsumer{Name: strings.Clone(string(name)), Seen: now, Active: -1, pending: newStreamTree(s.heap)}
+	c := &StreamConsumer{Name: string(name), Seen: now, Active: -1, pending: newStreamTree(s.heap)}
 	number := slices.Index(g.numbered, nil)
 	if number < 0 {
 		number = len(g.numbered)
@@ -326,8 +331,11 @@ func (s *Stream) CountTo(id StreamID) int64 {
 
 // Lag returns how many entries the group has still to be given; false: that cannot be known.
 func (s *Stream) Lag(g *StreamGroup) (lag int64, known bool) {
-	if s.added == 0 {
+	switch {
+	case s.added == 0:
 		return 0, true
+	case g.LastID.Less(s.firstID) && s.deleted.Less(s.firstID):
+		return int64(s.length), true
 	}
 	read := g.Read
 	if read == NotRead || s.HasDeletedSince(g.LastID) {
@@ -343,24 +351,13 @@ func (s *Stream) Pass(g *StreamGroup, id StreamID) {
 	if !g.LastID.Less(id) {
 		return
 	}
-	if g.Read != NotRead && !s.HasDeletedSince(id) {
+	if g.Read != NotRead && !g.LastID.Less(s.firstID) && !s.HasDeletedSince(g.LastID) {
 		g.Read++
 	} else if s.added != 0 {
 		g.Read = s.CountTo(id)
 	}
 	g.LastID = id
 }
-
-// groupBytes is about what Go holds for the groups.
-func (s *Stream) groupBytes() (bytes uint64) {
-	for _, g := range s.groups {
-		bytes += uint64(unsafe.Sizeof(*g)+unsafe.Sizeof(*g.pending)) + uint64(len(g.Name)) +
-			uint64(len(g.consumers))*uint64(unsafe.Sizeof(StreamConsumer{})+unsafe.Sizeof(*g.pending)+streamConsumerName)
-	}
-	return bytes
-}
-
-const streamConsumerName = 16 + 2*8 // about the bytes of a name, and of its places in two lists
 
 // cloneGroup copies a group of another stream; false: no memory.
 func (s *Stream) cloneGroup(of *Stream, from *StreamGroup) bool {
