@@ -121,7 +121,7 @@ func geodist(c *Call) error {
 		c.Reply.Null()
 		return nil
 	}
-	c.replyDistance(geo.Distance(from, to) / unit)
+	c.replyDistance(geo.ToFourDecimals(geo.Distance(from, to), unit, from, to))
 	return nil
 }
 

@@ -320,7 +320,7 @@ func (c *Call) replyFound(s *geoSearch, found []foundPlace) {
 		}
 		c.Reply.Bulk(f.Member)
 		if s.withDist {
-			c.replyDistance(f.meters / s.area.Unit)
+			c.replyDistance(geo.ToFourDecimals(f.meters, s.area.Unit, s.area.Center, f.point))
 		}
 		if s.withHash {
 			c.Reply.Int(int64(f.Score))
@@ -337,7 +337,7 @@ func (c *Call) storeFound(s *geoSearch, found []foundPlace) error {
 	for i := range found {
 		list.members[i] = found[i].Scored
 		if s.storeDist {
-			list.members[i].Score = found[i].meters / s.area.Unit
+			list.members[i].Score = geo.Exact(s.area.Center, found[i].point) / s.area.Unit
 		}
 	}
 	list.sort()

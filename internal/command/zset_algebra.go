@@ -238,8 +238,8 @@ func (a *algebra) union() (out scoredList) {
 	return out
 }
 
-// inter returns the members of all operands, no more than limit when it is not 0.
-func (a *algebra) inter() (out scoredList) {
+// common hands the members of all operands to fn until it returns false.
+func (a *algebra) common(fn func(m value.Member, score float64) bool) {
 	a.bySize()
 	a.operands[0].each(func(m value.Member, score float64) bool {
 		for j := range a.operands[1:] {
@@ -249,8 +249,15 @@ func (a *algebra) inter() (out scoredList) {
 			}
 			score = a.aggregate(score, other)
 		}
+		return fn(m, score)
+	})
+}
+
+// inter returns the members of all operands.
+func (a *algebra) inter() (out scoredList) {
+	a.common(func(m value.Member, score float64) bool {
 		out.add(m, score)
-		return a.limit == 0 || int64(len(out.members)) < a.limit
+		return true
 	})
 	return out
 }
@@ -312,6 +319,11 @@ func zintercard(c *Call) error {
 	if err != nil {
 		return err
 	}
-	c.Reply.Int(int64(len(a.inter().members)))
+	found := int64(0)
+	a.common(func(value.Member, float64) bool {
+		found++
+		return found != a.limit
+	})
+	c.Reply.Int(found)
 	return nil
 }
