@@ -249,7 +249,7 @@ func (d *Dispatcher) end(s *command.Session, tx *keyspace.Tx, reply func(*waiter
 	var b resp.Writer
 	b.SetProto(int(wt.guest.Proto))
 	reply(wt, &b)
-	d.deliver(wt, b.Buffer())
+	d.deliver(nil, wt, b.Buffer())
 	return true
 }
 
@@ -264,11 +264,11 @@ func (wt *waiter) replyNull(b *resp.Writer) {
 func (wt *waiter) replyUnblocked(b *resp.Writer) { b.Error(ErrUnblocked) }
 
 // deliver hands the reply of a blocked command to its connection, which goes on from there.
-func (d *Dispatcher) deliver(wt *waiter, reply []byte) {
+func (d *Dispatcher) deliver(by *Worker, wt *waiter, reply []byte) {
 	if wt.mute {
 		reply = nil
 	}
-	d.Deliver(wt.session, reply)
+	d.Deliver(by, wt.session, reply)
 }
 
 // serve serves the ready keys until there are none. The worker holds no locks.
@@ -344,7 +344,7 @@ func (w *Worker) runAgain(wt *waiter, ready []byte) bool {
 		w.tx.Unlock()
 		w.d.room.leave(wt)
 		w.finishAgain(wt, err)
-		w.d.deliver(wt, append([]byte(nil), w.Writer.Buffer()[mark:]...))
+		w.d.deliver(w, wt, append([]byte(nil), w.Writer.Buffer()[mark:]...))
 	}
 	w.Writer.Truncate(mark)
 	w.Writer.SetProto(proto)

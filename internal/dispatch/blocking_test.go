@@ -71,7 +71,7 @@ func newRig(t *testing.T) *rig {
 		Info: &info.Registry{}, Commands: info.NewCommandStats(names), Errors: &info.ErrorStats{},
 		SlowLog: info.NewSlowLog(0), Latency: info.NewLatencyMonitor(r.clock),
 	})
-	r.d.Deliver = func(s *command.Session, reply []byte) {
+	r.d.Deliver = func(_ *Worker, s *command.Session, reply []byte) {
 		c := s.Conn.(nowhere).client
 		r.mu.Lock()
 		defer r.mu.Unlock()

@@ -41,8 +41,9 @@ type Dispatcher struct {
 	Nudge chan struct{} // tells the keeper of time to look at once
 
 	// Deliver hands the reply of a blocked command to its session's connection, which clears
-	// command.Blocked and goes on. reply is the callee's. Any executor calls it, inside the world.
-	Deliver func(s *command.Session, reply []byte)
+	// command.Blocked and goes on. reply is the callee's. by is the worker whose executor calls, inside
+	// the world; nil: not known.
+	Deliver func(by *Worker, s *command.Session, reply []byte)
 
 	alone   *Worker      // runs with the world stopped; others are not inside then
 	own     *keyspace.Tx // for WithAll without a worker, under mu

@@ -18,10 +18,14 @@ import (
 	"unsafe"
 
 	"tarn/internal/command"
+	"tarn/internal/dispatch"
 	"tarn/internal/info"
 )
 
 const maxEvents = 256
+
+// maxAhead bounds the bytes that are read while a command is blocked.
+const maxAhead = 1 << 20
 
 // maxAccepts bounds the connections accepted in one turn.
 const maxAccepts = 128
@@ -39,6 +43,7 @@ type loop struct {
 	listeners map[int32]*listener // of the first loop
 
 	mail    mailbox
+	own     bool // it has written to itself
 	woken   atomic.Bool
 	retry   atomic.Bool // parked commands are to be tried again
 	events  [maxEvents]syscall.EpollEvent
@@ -111,7 +116,8 @@ func (l *loop) run() {
 		for i := range n {
 			l.event(&l.events[i])
 		}
-		if l.woken.Load() {
+		if l.own || l.woken.Load() {
+			l.own = false
 			l.openMail()
 		}
 		if l.retry.Load() {
@@ -137,13 +143,13 @@ func (l *loop) run() {
 // patience is how many ms the loop waits for events while it keeps its place among Go's runners.
 const patience = 1
 
-// wait returns the number of events at hand: at least one, unless long replies wait. Under load the next event is near: a
-// raw wait gets it without the two hand-overs to Go's scheduler that an ordinary call costs. (The
-// scheduler interrupts a raw wait by a signal when it needs the place.) With nothing to do, the
-// place is given up.
+// wait returns the number of events at hand: at least one, unless long replies or own mail wait.
+// Under load the next event is near: a raw wait gets it without the two hand-overs to Go's scheduler
+// that an ordinary call costs. (The scheduler interrupts a raw wait by a signal when it needs the
+// place.) With nothing to do, the place is given up.
 func (l *loop) wait() int {
 	wait := uintptr(patience)
-	if len(l.queue) > 0 {
+	if len(l.queue) > 0 || l.own {
 		wait = 0
 	}
 	n, _, e := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.events[0])), maxEvents, wait, 0, 0)
@@ -229,7 +235,8 @@ func (l *loop) flush(c *conn) bool {
 // readable reads once and runs what there is.
 func (l *loop) readable(c *conn) bool {
 	buf, kept := l.buf, len(c.in)
-	if kept > 0 {
+	blocked := c.State&command.Blocked != 0
+	if kept > 0 || blocked {
 		buf = c.room()
 	}
 	n, err := rawRead(c.link.fd, buf)
@@ -240,6 +247,12 @@ func (l *loop) readable(c *conn) bool {
 		return false
 	}
 	l.srv.stats.netIn.Add(int64(n))
+	if blocked {
+		if c.in = c.in[:kept+n]; len(c.in) > maxAhead {
+			c.link.arm(c.link.armed&^syscall.EPOLLIN | syscall.EPOLLRDHUP)
+		}
+		return true
+	}
 	if kept > 0 {
 		c.in = c.in[:kept+n]
 		if c.parser.Want() > len(c.in) && !c.parser.Idle() {
@@ -284,6 +297,14 @@ func (l *loop) post(f func()) {
 	l.mail.jobs = append(l.mail.jobs, f)
 	l.mail.mu.Unlock()
 	l.wake()
+}
+
+// postOwn is post for the loop itself, in a turn: f is run at its end, or in the next.
+func (l *loop) postOwn(f func()) {
+	l.mail.mu.Lock()
+	l.mail.jobs = append(l.mail.jobs, f)
+	l.mail.mu.Unlock()
+	l.own = true
 }
 
 // wake makes the loop take a turn soon.
@@ -416,13 +437,13 @@ func (k *link) stream() {
 // streamed starts reading again.
 func (k *link) streamed() { k.arm(k.armed | syscall.EPOLLIN) }
 
-// block stops reading until the blocked command has its reply. The client's end is still seen.
-func (k *link) block() { k.arm(k.armed&^syscall.EPOLLIN | syscall.EPOLLRDHUP) }
+// block needs nothing: what is read while a command is blocked is kept, and the client's end seen.
+func (k *link) block() {}
 
-// deliver has the connection's loop answer its blocked command. It is called inside the world.
-func (k *link) deliver(c *conn, reply []byte) {
+// deliver has the connection's loop answer its blocked command. by is who calls, inside the world.
+func (k *link) deliver(c *conn, reply []byte, by *dispatch.Worker) {
 	l := k.loop
-	l.post(func() {
+	job := func() {
 		if k.loop == nil {
 			return // closed meanwhile
 		}
@@ -430,7 +451,12 @@ func (k *link) deliver(c *conn, reply []byte) {
 		if !l.answer(c, reply) {
 			l.close(c)
 		}
-	})
+	}
+	if by == l.worker {
+		l.postOwn(job)
+	} else {
+		l.post(job)
+	}
 }
 
 // owner returns the connection this link is part of.

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"tarn/internal/command"
+	"tarn/internal/dispatch"
 	"tarn/internal/info"
 )
 
@@ -376,7 +377,7 @@ func (k *link) streamed() {}
 func (k *link) block() {}
 
 // deliver hands the connection's goroutine the reply of its blocked command, and ends its reading.
-func (k *link) deliver(_ *conn, reply []byte) {
+func (k *link) deliver(_ *conn, reply []byte, _ *dispatch.Worker) {
 	k.replyMu.Lock()
 	defer k.replyMu.Unlock()
 	k.replied, k.reply = true, reply

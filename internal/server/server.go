@@ -114,9 +114,9 @@ func New(store *config.Store, files vfs.FS) (*Server, error) {
 	s.env.Errors.OnFlood = s.errorFlood
 	s.clients.srv = s
 	s.dispatcher = dispatch.New(s.env)
-	s.dispatcher.Deliver = func(to *command.Session, reply []byte) {
+	s.dispatcher.Deliver = func(by *dispatch.Worker, to *command.Session, reply []byte) {
 		c := to.Conn.(*conn)
-		c.link.deliver(c, reply)
+		c.link.deliver(c, reply, by)
 	}
 	s.persist = persist.New(persist.Options{
 		Files: files, Config: store, Keyspace: ks, Clock: s.clock, Log: s.log, Latency: s.env.Latency,
