@@ -22,6 +22,7 @@ const (
 	asNull                  // both null or neither
 	scanning                // the whole iteration is run, and the sets of keys are equal
 	dumping                 // equal payloads, or payloads that restore to the same value
+	encoding                // equal, or what became a listpack in 7.2
 )
 
 // call is one command to send to both servers.
@@ -163,7 +164,10 @@ func (g *generator) next() []call {
 
 // damage drops, doubles or replaces an argument.
 func (g *generator) damage(c *call) {
-	if len(c.args) == 1 || c.judge == scanning || c.from != "" || c.args[0] == "BITCOUNT" || c.args[0] == "BITPOS" {
+	switch {
+	case len(c.args) == 1, c.judge == scanning, c.from != "":
+		return
+	case slices.Contains([]string{"BITCOUNT", "BITPOS", "SRANDMEMBER", "SPOP"}, c.args[0]):
 		return
 	}
 	i := 1 + g.r.IntN(len(c.args)-1)
@@ -209,8 +213,8 @@ func (g *generator) transaction(conn int) []call {
 
 // command returns one command for the connection.
 func (g *generator) command(conn int) call {
-	families := []func(int) call{g.stringWrite, g.stringWrite, g.stringRead, g.numeric, g.bits, g.bits, g.estimates, g.generic,
-		g.generic, g.expiry, g.expiry, g.spread, g.serial}
+	families := []func(int) call{g.stringWrite, g.stringWrite, g.stringRead, g.numeric, g.bits, g.bits, g.estimates,
+		g.sets, g.sets, g.sets, g.generic, g.generic, g.expiry, g.expiry, g.spread, g.serial}
 	if g.inMulti[conn] {
 		families = families[:len(families)-3] // what is compared by more than one command, or settled
 		c := g.familyWithoutSettling(families, conn)
@@ -226,6 +230,62 @@ func (g *generator) familyWithoutSettling(families []func(int) call, conn int) c
 			return c
 		}
 	}
+}
+
+// sets have keys of their own, and visit others.
+func (g *generator) sets(int) call {
+	key := func() string {
+		if g.oneIn(10) {
+			return g.key()
+		}
+		return "set:" + strconv.Itoa(g.r.IntN(5))
+	}
+	several := func(most int, draw func() string) (list []string) {
+		for range 1 + g.r.IntN(most) {
+			list = append(list, draw())
+		}
+		return list
+	}
+	switch g.r.IntN(12) {
+	case 0, 1, 2:
+		return call{args: append([]string{"SADD", key()}, several(6, g.member)...)}
+	case 3:
+		return call{args: append([]string{"SREM", key()}, several(12, g.member)...)}
+	case 4:
+		return call{args: append([]string{pick(g.r, "SISMEMBER", "SMISMEMBER", "SMISMEMBER"), key()}, several(3, g.member)...)}
+	case 5:
+		return call{args: []string{"SMOVE", key(), key(), g.member()}}
+	case 6:
+		return call{args: append([]string{pick(g.r, "SINTERSTORE", "SUNIONSTORE", "SDIFFSTORE"), key()}, several(3, key)...)}
+	case 7:
+		keys := several(3, key)
+		args := append([]string{"SINTERCARD", strconv.Itoa(len(keys))}, keys...)
+		return call{args: append(args, g.some([]string{"LIMIT", g.integer()})...)}
+	case 8:
+		return call{args: append([]string{pick(g.r, "SINTER", "SUNION", "SDIFF")}, several(4, key)...), judge: inOrder}
+	case 9:
+		return call{args: []string{pick(g.r, "SCARD", "TYPE"), key()}}
+	case 10:
+		// What is picked by chance is all there is.
+		return call{args: pick(g.r, []string{"SMEMBERS", key()}, []string{"SRANDMEMBER", key(), "1000"}, []string{"SPOP", key(), "1000"}),
+			judge: inOrder}
+	}
+	args := append([]string{"SORT", key()}, g.some(words("DESC"), []string{"LIMIT", g.integer(), g.integer()}, words("GET #"))...)
+	if g.oneIn(2) {
+		args = append(args, "ALPHA")
+	}
+	if g.oneIn(3) {
+		args = append(args, "STORE", pick(g.r, "sorted", key()))
+	}
+	return call{args: args}
+}
+
+// member draws from few, so that sets have some in common.
+func (g *generator) member() string {
+	if g.oneIn(20) {
+		return g.value()
+	}
+	return pick(g.r, "", "x", "y", "z") + strconv.Itoa(g.r.IntN(30))
 }
 
 // estimates are of HyperLogLogs, which have keys of their own: few strings are any.
@@ -385,7 +445,7 @@ func (g *generator) generic(int) call {
 	case 7:
 		return call{args: []string{"MOVE", k, pick(g.r, "0", "1", "2", "99")}}
 	case 8:
-		return call{args: []string{"OBJECT", "ENCODING", k}}
+		return call{args: []string{"OBJECT", "ENCODING", k}, judge: encoding}
 	case 9:
 		return call{args: []string{"DBSIZE"}}
 	case 10:
