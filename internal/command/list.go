@@ -256,8 +256,7 @@ func lrange(c *Call) error {
 	from, n := listRange(first, last, l.Len())
 	c.Reply.Array(n)
 	if n >= LongReply && k.Shape() == keyspace.InBig {
-		c.streamElements(&k, l.From(from), n)
-		return nil
+		return c.streamElements(from, n)
 	}
 	if n > 0 {
 		c.replyElements(l.From(from), n)
@@ -279,15 +278,23 @@ func listRange(first, last int64, length int) (from, count int) {
 	return int(first), int(last - first + 1)
 }
 
-// streamElements is replyElements for very many.
-func (c *Call) streamElements(k *keyspace.Key, cursor value.ListCursor, n int) {
-	c.Stream(k, func(w *resp.Writer, limit int) (more bool) {
+// streamElements is replyElements for very many. It looks the list up again: what the rest of the
+// reply is made from moves to Go's heap, and so would the key of each short reply.
+func (c *Call) streamElements(from, n int) error {
+	k := c.Peek(1)
+	l, err := value.ListAt(&k)
+	if err != nil {
+		return err
+	}
+	cursor := l.From(from)
+	c.Stream(&k, func(w *resp.Writer, limit int) (more bool) {
 		for end := w.Len() + limit; n > 0 && w.Len() < end; n-- {
 			v, _ := cursor.Next()
 			replyMemberTo(w, v)
 		}
 		return n > 0
 	})
+	return nil
 }
 
 // replyElements replies with the next n elements of a cursor, without announcing them.

@@ -151,13 +151,25 @@ func (c *ListCursor) Find(elem []byte, most int) (pos int) {
 }
 
 func (c *ListCursor) findBack(elem []byte, most int) (pos int) {
-	for range most {
-		v, ok := c.Next()
-		if !ok {
-			return -1
+	n, isInt := listpack.Integer(elem)
+	for most > 0 && (c.at >= 0 || c.turn()) {
+		if c.lp == nil {
+			found := string(c.plain) == string(elem)
+			c.at = -1
+			most--
+			if c.pos--; found {
+				return c.pos + 1
+			}
+			continue
 		}
-		if v.Is(elem) {
-			return c.pos + 1
+		for at := c.at; at >= 0 && most > 0; most-- {
+			v := listpack.Get(c.lp, at)
+			at = listpack.Prev(c.lp, at)
+			c.at = at
+			c.pos--
+			if v.IsInt && isInt && v.Int == n || !v.IsInt && string(v.Str) == string(elem) {
+				return c.pos + 1
+			}
 		}
 	}
 	return -1

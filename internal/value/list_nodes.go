@@ -283,53 +283,72 @@ func (n *listNodes) joinLeaves(a, b *btree.Path) bool {
 		return false
 	}
 	from, count := n.pack(b.Leaf), n.seq.Count(b)
-	had := len(n.pack(a.Leaf))
-	if !n.limit.holds((had+len(from))*4/3, n.seq.Count(a)+count) || n.Len() > math.MaxUint32-count {
+	if !n.limit.holds((len(n.pack(a.Leaf))+len(from))*4/3, n.seq.Count(a)+count) {
 		return false
 	}
-	elements := from[packHead:listpack.End(from)]
-	lp := n.splice(a, had-1, 0, len(elements))
-	if lp == nil {
+	if !n.extend(a, from[packHead:listpack.End(from)], count) {
 		return false
 	}
-	copy(lp[had-1:], elements)
-	listpack.Fix(lp, count)
-	n.seq.Add(a, count)
 	r := b.Leaf
 	n.seq.Remove(b)
 	n.release(r)
 	return true
 }
 
-// appendPack puts the elements of a listpack behind the last.
+// appendPack puts the elements of a listpack behind the last. The last leaf takes some if it has room
+// that is worth a copy.
 func (n *listNodes) appendPack(lp []byte) bool {
-	for at := listpack.First(lp); at >= 0; {
-		from, count := at, 0
-		for end := listpack.End(lp); at != end; count++ {
-			size := listpack.EntrySize(lp, at)
-			if !n.limit.holds(packBytes+at+size-from, count+1) {
-				break
-			}
-			at += size
-		}
+	for rest := lp[packHead:listpack.End(lp)]; len(rest) > 0; {
 		var p btree.Path
-		n.seq.Last(&p)
-		if count == 0 { // too large for a leaf
-			v, next := listpack.Read(lp, at)
-			if !n.insertLeaf(&p, true, n.newPlain(v.AppendTo(nil)), 1) {
-				return false
-			}
-			at = next
-			continue
+		var elements []byte
+		count, added := 0, false
+		if n.seq.Last(&p) && n.fits(&p, n.limit.bytes/8) {
+			elements, count = n.limit.take(rest, len(n.pack(p.Leaf)), n.seq.Count(&p))
 		}
-		if !n.insertLeaf(&p, true, n.newPack(lp[from:at], count), count) {
+		if count > 0 {
+			added = n.extend(&p, elements, count)
+		} else if elements, count = n.limit.take(rest, packBytes, 0); count > 0 {
+			added = n.insertLeaf(&p, true, n.newPack(elements, count), count)
+		} else { // too large for a leaf
+			elements = rest[:listpack.EntrySize(rest, 0)]
+			added = n.insertLeaf(&p, true, n.newPlain(listpack.Get(rest, 0).AppendTo(nil)), 1)
+		}
+		if !added {
 			return false
 		}
-		if at == listpack.End(lp) {
-			break
-		}
+		rest = rest[len(elements):]
 	}
 	return true
+}
+
+// take returns the first of some elements, as they stand in a listpack, that a listpack of so many
+// bytes and elements may take, and how many they are.
+func (m leafLimit) take(elements []byte, bytes, count int) (taken []byte, more int) {
+	at := 0
+	for at < len(elements) {
+		size := listpack.EntrySize(elements, at)
+		if !m.holds(bytes+at+size, count+more+1) {
+			break
+		}
+		at += size
+		more++
+	}
+	return elements[:at], more
+}
+
+// extend puts elements, as they stand in a listpack of another leaf or none, behind those of p's leaf.
+func (n *listNodes) extend(p *btree.Path, elements []byte, count int) bool {
+	if n.Len() > math.MaxUint32-count {
+		return false
+	}
+	at := listpack.End(n.pack(p.Leaf))
+	lp := n.splice(p, at, 0, len(elements))
+	if lp == nil {
+		return false
+	}
+	copy(lp[at:], elements)
+	listpack.Fix(lp, count)
+	return n.seq.Add(p, count)
 }
 
 // removeEqual takes out up to most elements equal to elem, from position at on, or before it if back,

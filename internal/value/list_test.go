@@ -74,6 +74,8 @@ func (f *listFixture) change(growth int) bool {
 	r, n := f.random, len(f.model)
 	elem := f.element()
 	switch kind := r.IntN(20); {
+	case kind < growth && r.IntN(20) == 0:
+		return f.append()
 	case kind < growth || n < 2:
 		return f.add(elem)
 	case kind < 14:
@@ -113,6 +115,23 @@ func (f *listFixture) add(elem string) bool {
 		f.model = slices.Insert(f.model, i, elem)
 	}
 	return added
+}
+
+// append puts a listpack of a few elements at the end.
+func (f *listFixture) append() bool {
+	lp, added := listpack.AppendNew(nil), []string{}
+	for range 1 + f.random.IntN(60) {
+		elem := f.element()
+		lp, added = listpack.Append(lp, []byte(elem)), append(added, elem)
+	}
+	f.what = fmt.Sprintf("append %d to %d", len(added), len(f.model))
+	before := f.list.Len()
+	whole := f.list.appendPack(lp)
+	f.model = append(f.model, added[:f.list.Len()-before]...)
+	if whole && f.list.Len()-before < len(added) {
+		f.fatal("%d of them were added", f.list.Len()-before)
+	}
+	return whole
 }
 
 func (f *listFixture) removeEqual(elem string, most int, back bool) bool {
