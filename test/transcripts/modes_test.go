@@ -18,12 +18,18 @@ var sharedModes = []Mode{
 	{Name: "multi", Multi: true},
 	{Name: "snapshot", Directives: []string{"rdb-key-save-delay 400"}, Before: keepSnapshotRunning},
 	{Name: "io-threads", Directives: []string{"io-threads 2"}},
+	{Name: "tiny", Tiny: true, Directives: tinyLimits},
 }
+
+// tinyLimits are those of collections that redis-server has too.
+var tinyLimits = []string{"hash-max-listpack-entries 1", "zset-max-listpack-entries 1", "set-max-intset-entries 1",
+	"list-max-listpack-size 2", "stream-node-max-entries 2"}
 
 // tarnModes are Tarn's own. In resp3 the oracle plays along and both are compared.
 var tarnModes = append([]Mode{
 	{Name: "shards=1", Directives: []string{"keyspace-shards 1"}},
 	{Name: "shards=64", Directives: []string{"keyspace-shards 64"}},
+	{Name: "tiny=all", Tiny: true, Directives: append([]string{"set-max-listpack-entries 1"}, tinyLimits...)},
 }, sharedModes...)
 
 var resp3 = Mode{Name: "resp3", RESP3: true}

@@ -23,6 +23,7 @@ type Mode struct {
 	Name       string // as a script opts out of it, but for a number after "="
 	Directives []string
 	RESP3      bool
+	Tiny       bool                              // collections leave their small shapes at once: Shapeless, Unordered
 	Multi      bool                              // wrap single lines in MULTI and EXEC
 	Before     func(control *harness.Conn) error // runs before each line, or batch
 	After      func(control *harness.Conn) error // runs after each line, or batch
@@ -31,7 +32,7 @@ type Mode struct {
 // Skips tells whether the script opts out of the mode.
 func (m *Mode) Skips(s *Script) bool {
 	name, _, _ := strings.Cut(m.Name, "=")
-	return slices.Contains(s.OptOut, name) || m.RESP3 && s.RESP3
+	return slices.Contains(s.OptOut, name) || m.RESP3 && s.RESP3 || m.Tiny && s.configures()
 }
 
 const untilTimeout = 15 * time.Second

@@ -72,6 +72,13 @@ type Step struct {
 	Want   []string // reply lines
 }
 
+// configures tells whether the file sets the server's configuration.
+func (s *Script) configures() bool {
+	return len(s.Config) > 0 || slices.ContainsFunc(s.Steps, func(step Step) bool {
+		return len(step.Args) > 1 && strings.EqualFold(step.Args[0], "config") && strings.EqualFold(step.Args[1], "set")
+	})
+}
+
 // Has tells whether the step carries a modifier.
 func (s *Step) Has(mod string) bool { return slices.Contains(s.Mods, mod) }
 
