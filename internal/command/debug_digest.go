@@ -85,6 +85,8 @@ func (d *digester) value(one *digest, k *keyspace.Key) {
 		d.zset(one, k)
 	case keyspace.Hash:
 		d.hashFields(one, k)
+	case keyspace.Stream:
+		d.stream(one, k)
 	}
 	if k.Deadline() != keyspace.NoDeadline {
 		one.xor(digestOfExpiry)
@@ -121,6 +123,21 @@ func (d *digester) hashFields(one *digest, k *keyspace.Key) {
 			pair.xor(digestOfFieldExpiry)
 		}
 		one.xor(pair[:])
+		return true
+	})
+}
+
+func (d *digester) stream(one *digest, k *keyspace.Key) {
+	s := k.Big().(*value.Stream)
+	s.Range(value.StreamID{}, value.MaxStreamID, false, func(e *value.StreamEntry) bool {
+		d.scratch = strconv.AppendUint(d.scratch[:0], e.ID.Ms, 10)
+		d.scratch = strconv.AppendUint(append(d.scratch, '.'), e.ID.Seq, 10)
+		one.mix(d.scratch)
+		for e.Fields > 0 {
+			field, v := e.Next()
+			one.mix(d.text(field))
+			one.mix(d.text(v))
+		}
 		return true
 	})
 }

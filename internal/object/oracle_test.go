@@ -38,6 +38,9 @@ func newPeer(t *testing.T, name string, p harness.Program, directives ...string)
 func (p *peer) must(t *testing.T, args ...string) string {
 	t.Helper()
 	v := p.conn.Must(t, args...)
+	if len(v.Elem) > 0 { // of DIGEST-VALUE
+		return v.Elem[0].Text
+	}
 	return v.Text
 }
 
@@ -66,10 +69,13 @@ func populate(t *testing.T, r *rand.Rand, peers ...*peer) (names []string) {
 		}
 	}
 	for _, size := range []int{1, 2, 40, 500, 3000} {
-		for _, kind := range []string{"list", "set", "ints", "hash", "zset", "wholes"} {
+		for _, kind := range []string{"list", "set", "ints", "hash", "zset", "wholes", "stream"} {
 			name := fmt.Sprintf("%s-%d", kind, size)
 			names = append(names, name)
 			var args []string
+			if kind == "stream" {
+				size = min(size, 700) // a command each
+			}
 			for i := range size {
 				switch kind {
 				case "list":

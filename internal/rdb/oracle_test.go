@@ -45,6 +45,9 @@ func (o *oracle) do(args ...string) (string, error) {
 	if reply.IsError() {
 		return "", errors.New(reply.Text)
 	}
+	if len(reply.Elem) > 0 { // of DIGEST-VALUE
+		return reply.Elem[0].Text, nil
+	}
 	return reply.Text, nil
 }
 

@@ -13,6 +13,7 @@ package value
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 
 	"tarn/internal/intset"
@@ -45,11 +46,13 @@ type Loader struct {
 	zset *bigZSet
 	list *listNodes
 	hash *bigHash
+
+	stream *StreamBuilder
 }
 
 // Begin begins a collection of type t, to be stored in k or another key of its shard.
 func (l *Loader) Begin(k *keyspace.Key, t keyspace.Type) {
-	invariant.Check(l.set == nil && l.zset == nil && l.list == nil && l.hash == nil, "the loader's last collection was stored or discarded")
+	invariant.Check(l.set == nil && l.zset == nil && l.list == nil && l.hash == nil && l.stream == nil, "the loader's last collection was stored or discarded")
 	l.typ, l.heap, l.limits = t, k.Heap(), k.Limits()
 	l.packed, l.scored, l.names = l.packed[:0], l.scored[:0], l.names[:0]
 	l.small, l.alt = true, false
@@ -58,6 +61,8 @@ func (l *Loader) Begin(k *keyspace.Key, t keyspace.Type) {
 		l.packed, l.alt = intset.AppendNew(l.packed), true
 	case keyspace.List, keyspace.Hash:
 		l.packed = listpack.AppendNew(l.packed)
+	case keyspace.Stream:
+		l.small, l.stream = false, NewStreamBuilder(l.heap)
 	}
 }
 
@@ -328,7 +333,19 @@ func (l *Loader) spreadField(field, value []byte, deadline int64) error {
 }
 
 // AddPart adds a part of a stream, as an item (stream_save.go).
-func (l *Loader) AddPart([]byte) error { return ErrBadStream }
+// Errors: ErrBadStream, keyspace.ErrOutOfMemory.
+func (l *Loader) AddPart(item []byte) error { return streamError(l.stream.Add(item)) }
+
+// streamError returns what StreamBuilder returned as an error of the loader's.
+func streamError(err error) error {
+	switch {
+	case errors.Is(err, ErrStreamNoMemory):
+		return keyspace.ErrOutOfMemory
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrBadStream, err)
+	}
+	return nil
+}
 
 // storeTimed makes k hold a small hash whose fields have deadlines, the bytes of triples.
 func storeTimed(k *keyspace.Key, triples []byte) error {
@@ -369,6 +386,12 @@ func (l *Loader) Store(k *keyspace.Key) error {
 		if err = k.SetBig(keyspace.Hash, l.hash); err == nil {
 			k.SetFieldsDue(l.hash.due())
 		}
+	case keyspace.Stream:
+		var s *Stream
+		if s, err = l.stream.Finish(); err != nil {
+			return streamError(err)
+		}
+		err = k.SetBig(keyspace.Stream, s)
 	}
 	if err == nil {
 		l.forget()
@@ -406,7 +429,7 @@ func (l *Loader) storeSmall(k *keyspace.Key) error {
 }
 
 // forget lets go of what a key has now.
-func (l *Loader) forget() { l.set, l.zset, l.list, l.hash = nil, nil, nil, nil }
+func (l *Loader) forget() { l.set, l.zset, l.list, l.hash, l.stream = nil, nil, nil, nil, nil }
 
 // Discard gives back what was loaded, unless a key has it.
 func (l *Loader) Discard() {
@@ -419,6 +442,8 @@ func (l *Loader) Discard() {
 		l.list.freeAll()
 	case l.hash != nil:
 		l.hash.freeAll()
+	case l.stream != nil:
+		l.stream.Abort()
 	}
 	l.forget()
 }

@@ -26,16 +26,21 @@ type StreamBuilder struct {
 	live     int
 
 	started   bool
-	old       bool // of a version without the number of entries ever added
-	nodes     uint64
+	old       bool   // of a version without the number of entries ever added
+	seen      uint64 // nodes that came before the header
+	nodes     uint64 // to come
 	groups    uint64
 	group     *StreamGroup // being read
 	pending   uint64       // entries of it still to come
 	consumers uint64
+	anyNumber bool // of consumers: it was not said
 	consumer  *StreamConsumer
 	held      uint64 // entries of the consumer still to come
 	unowned   uint64 // entries of the group that no consumer holds yet
 }
+
+// consumersUnknown, as the number of a group's consumers, says that it is not known.
+const consumersUnknown = 1<<64 - 1
 
 // NewStreamBuilder returns a builder of a stream in h. The lock of h's shard is held for every call.
 func NewStreamBuilder(h *mem.Heap) *StreamBuilder { return &StreamBuilder{s: NewStream(h)} }
@@ -114,6 +119,10 @@ func (b *StreamBuilder) addHead(r *streamItem) error {
 	if r.short || len(r.rest) != 0 || b.started {
 		return b.corrupt("header")
 	}
+	if b.seen > 0 && b.seen != b.nodes {
+		return b.corrupt("number of nodes")
+	}
+	b.nodes -= b.seen
 	if b.old {
 		s.added = s.length
 	}
@@ -126,7 +135,7 @@ func (b *StreamBuilder) addHead(r *streamItem) error {
 
 func (b *StreamBuilder) addNode(r *streamItem) error {
 	master := r.id()
-	if r.short || b.nodes == 0 {
+	if r.short || b.started && b.nodes == 0 {
 		return b.corrupt("node")
 	}
 	live, first, last, err := validateStreamNode(master, r.rest)
@@ -141,6 +150,10 @@ func (b *StreamBuilder) addNode(r *streamItem) error {
 	}
 	b.lastNode = last
 	b.live += live
+	if !b.started {
+		b.seen++
+		return nil
+	}
 	if b.nodes--; b.nodes == 0 {
 		return b.endNodes()
 	}
@@ -168,6 +181,9 @@ func (b *StreamBuilder) addGroup(r *streamItem) error {
 	read := int64(r.word())
 	b.pending, b.consumers = r.word(), r.word()
 	last := r.id()
+	if b.anyNumber = b.consumers == consumersUnknown; b.anyNumber {
+		b.consumers = 0
+	}
 	if r.short || !b.started || b.nodes != 0 || b.groups == 0 || incomplete {
 		return b.corrupt("group")
 	}
@@ -215,7 +231,7 @@ func (s *Stream) addUnowned(g *StreamGroup, p StreamPending) bool {
 func (b *StreamBuilder) addConsumer(r *streamItem) error {
 	seen, active := int64(r.word()), int64(r.word())
 	held := r.word()
-	if r.short || b.group == nil || b.pending != 0 || b.held != 0 || b.consumers == 0 || held > b.unowned {
+	if r.short || b.group == nil || b.pending != 0 || b.held != 0 || b.consumers == 0 && !b.anyNumber || held > b.unowned {
 		return b.corrupt("consumer")
 	}
 	if b.group.Consumer(r.rest) != nil {
@@ -226,7 +242,9 @@ func (b *StreamBuilder) addConsumer(r *streamItem) error {
 	}
 	b.consumer, b.held = b.s.AddConsumer(b.group, r.rest, seen), held
 	b.consumer.Active = active
-	b.consumers--
+	if !b.anyNumber {
+		b.consumers--
+	}
 	return nil
 }
 
