@@ -43,7 +43,13 @@ func (nowhere) Buffers() command.Buffers { return command.Buffers{} }
 // newInProcess starts a server whose clock is c.
 func newInProcess(tb testing.TB, c clock.Clock) *inProcess {
 	tb.Helper()
-	ks, err := keyspace.New(keyspace.Options{Shards: 4, Databases: 2})
+	return newInProcessOf(tb, c, keyspace.Options{Shards: 4, Databases: 2})
+}
+
+// newInProcessOf starts one whose keyspace has these options.
+func newInProcessOf(tb testing.TB, c clock.Clock, o keyspace.Options) *inProcess {
+	tb.Helper()
+	ks, err := keyspace.New(o)
 	if err != nil {
 		tb.Fatal(err)
 	}
