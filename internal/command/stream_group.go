@@ -216,7 +216,7 @@ func xgroupSetid(c *Call) error {
 	}
 	k.EditBig()
 	g.LastID, g.Read = last, read
-	k.Changed("xgroup-setid")
+	k.ChangedAside("xgroup-setid")
 	c.Reply.OK()
 	return nil
 }

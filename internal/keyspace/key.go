@@ -119,6 +119,14 @@ func (k *Key) ChangedBy(event string, n int64) {
 	k.tx.tell(k.sh, k.db, k.name)
 }
 
+// ChangedAside is Changed for a change that those who wait for the key do not wait for: they are not
+// woken.
+func (k *Key) ChangedAside(event string) {
+	k.reweigh()
+	k.tx.Dirty.Add(1)
+	k.sh.touchWatchers(k.db, k.name)
+}
+
 // database returns the key's database, made on first use.
 func (k *Key) database() *database {
 	if k.d == nil {
