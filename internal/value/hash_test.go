@@ -144,7 +144,7 @@ func (w *hashWorld) inKey(name string, f func(k *keyspace.Key, h *Hash, m map[st
 	if w.saves[name] != nil && len(m) == 0 {
 		w.endSave(name)
 	}
-	if _, err := h.Expire(1 << 20); err == nil {
+	if _, err := h.Expire(1 + w.random.IntN(2)<<20); err == nil {
 		f(&k, &h, m)
 	}
 	w.look(name)
