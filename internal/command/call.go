@@ -15,6 +15,7 @@ import (
 	"tarn/internal/info"
 	"tarn/internal/keyspace"
 	"tarn/internal/resp"
+	"tarn/internal/value"
 )
 
 // Call is one command being run. Everything in it is borrowed until the handler returns.
@@ -33,7 +34,8 @@ type Call struct {
 
 	hashed  int // index of the argument whose hash is known, 0: none
 	hash    uint64
-	scratch []byte // Scratch's
+	scratch []byte          // Scratch's
+	fields  value.HashState // room for the hash that the command is about
 }
 
 // Env is what all calls of a server share.
@@ -161,6 +163,13 @@ func (c *Call) Scratch() []byte { return c.scratch[:0] }
 func (c *Call) KeepScratch(b []byte) {
 	if cap(b) <= maxScratch {
 		c.scratch = b[:0]
+	}
+}
+
+// trimScratch lets go of a scratch buffer that has become large.
+func (c *Call) trimScratch() {
+	if cap(c.scratch) > maxScratch {
+		c.scratch = nil
 	}
 }
 

@@ -18,10 +18,15 @@ import (
 // expireAtOnce is how many fields that have ended a command deletes before it changes a hash, at most.
 const expireAtOnce = 128
 
+// hashAt returns the hash at a key, in room that the next call takes. Errors: keyspace.ErrWrongType.
+func (c *Call) hashAt(k *keyspace.Key) (value.Hash, error) {
+	return value.HashIn(&c.fields, k, c.Now())
+}
+
 // editHash returns the hash at a key that is to be changed, without the fields that have ended.
 // Errors: keyspace.ErrWrongType, keyspace.ErrOutOfMemory.
 func (c *Call) editHash(k *keyspace.Key) (value.Hash, error) {
-	h, err := value.HashAt(k, c.Now())
+	h, err := c.hashAt(k)
 	if err != nil {
 		return h, err
 	}
@@ -88,7 +93,7 @@ func (c *Call) deleteFields(k *keyspace.Key, h *value.Hash, fields [][]byte) (de
 		}
 		return deleted, err
 	}
-	h.Begin(c.Scratch())
+	h.Begin(&c.scratch)
 	for _, field := range fields {
 		found, err := h.Remove(field)
 		if err != nil {
@@ -105,13 +110,13 @@ func (c *Call) deleteFields(k *keyspace.Key, h *value.Hash, fields [][]byte) (de
 	if err := h.End(); err != nil {
 		return 0, err
 	}
-	c.KeepScratch(h.Buffer())
+	c.trimScratch()
 	return deleted, nil
 }
 
 func hexists(c *Call) error {
 	k := c.Read(1)
-	h, err := value.HashAt(&k, c.Now())
+	h, err := c.hashAt(&k)
 	if err != nil {
 		return err
 	}
@@ -125,7 +130,7 @@ func hexists(c *Call) error {
 
 func hget(c *Call) error {
 	k := c.Read(1)
-	h, err := value.HashAt(&k, c.Now())
+	h, err := c.hashAt(&k)
 	if err != nil {
 		return err
 	}
@@ -146,7 +151,7 @@ func (c *Call) replyField(h *value.Hash, field []byte) (found bool) {
 
 func hgetall(c *Call) error {
 	k := c.Read(1)
-	h, err := value.HashAt(&k, c.Now())
+	h, err := c.hashAt(&k)
 	if err != nil {
 		return err
 	}
@@ -168,8 +173,8 @@ func (c *Call) replyFields(k *keyspace.Key, h *value.Hash, n int, each func(w *r
 		})
 		return
 	}
-	next := h.Pieces()
-	c.Stream(k, func(w *resp.Writer, limit int) (more bool) {
+	next, key := h.Pieces(), *k // a copy, lest every key were on Go's heap
+	c.Stream(&key, func(w *resp.Writer, limit int) (more bool) {
 		end := w.Len() + limit
 		return next(func(field, v value.Item) bool {
 			each(w, field, v)
@@ -250,7 +255,7 @@ func hincrbyfloat(c *Call) error {
 
 func hkeys(c *Call) error {
 	k := c.Read(1)
-	h, err := value.HashAt(&k, c.Now())
+	h, err := c.hashAt(&k)
 	if err != nil {
 		return err
 	}
@@ -262,7 +267,7 @@ func hkeys(c *Call) error {
 
 func hlen(c *Call) error {
 	k := c.Read(1)
-	h, err := value.HashAt(&k, c.Now())
+	h, err := c.hashAt(&k)
 	if err != nil {
 		return err
 	}
@@ -272,7 +277,7 @@ func hlen(c *Call) error {
 
 func hmget(c *Call) error {
 	k := c.Read(1)
-	h, err := value.HashAt(&k, c.Now())
+	h, err := c.hashAt(&k)
 	if err != nil {
 		return err
 	}
@@ -332,7 +337,7 @@ func (c *Call) setFields() (added int64, err error) {
 // many are written; on an error there are none, or those of a large hash before memory was refused.
 func (c *Call) putFields(h *value.Hash, pairs [][]byte, deadline int64) (added int64, written int, err error) {
 	large := h.IsLarge()
-	h.Begin(c.Scratch())
+	h.Begin(&c.scratch)
 	err = h.Expect(len(pairs) / 2)
 	for i := 0; i < len(pairs) && err == nil; i += 2 {
 		var isNew bool
@@ -351,7 +356,7 @@ func (c *Call) putFields(h *value.Hash, pairs [][]byte, deadline int64) (added i
 	if err != nil && !large {
 		return 0, 0, err
 	}
-	c.KeepScratch(h.Buffer())
+	c.trimScratch()
 	return added, written, err
 }
 
@@ -361,7 +366,7 @@ func hscan(c *Call) error {
 		return ErrCursor
 	}
 	k := c.Read(1)
-	h, err := value.HashAt(&k, c.Now())
+	h, err := c.hashAt(&k)
 	if err != nil {
 		return err
 	}
@@ -435,7 +440,7 @@ func hsetnx(c *Call) error {
 
 func hstrlen(c *Call) error {
 	k := c.Read(1)
-	h, err := value.HashAt(&k, c.Now())
+	h, err := c.hashAt(&k)
 	if err != nil {
 		return err
 	}
@@ -446,7 +451,7 @@ func hstrlen(c *Call) error {
 
 func hvals(c *Call) error {
 	k := c.Read(1)
-	h, err := value.HashAt(&k, c.Now())
+	h, err := c.hashAt(&k)
 	if err != nil {
 		return err
 	}

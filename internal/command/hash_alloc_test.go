@@ -14,11 +14,11 @@ import (
 
 // frugalHash are commands that allocate nothing. Together they leave the hashes' lengths as they are.
 var frugalHash = []string{
-	"HSET KEY f1 value", "HSET KEY f2 12345", "HSET KEY f3 other", "HSET KEY f1 v f2 w f3 x", "HMSET KEY f1 value f2 123",
-	"HGET KEY f1", "HGET KEY f2", "HGET KEY absent", "HMGET KEY f1 f2 absent", "HEXISTS KEY f1", "HSTRLEN KEY f2",
-	"HLEN KEY", "HSETNX KEY f1 v", "HINCRBY KEY n 1000000", "HDEL KEY absent", "HKEYS KEY", "HVALS KEY", "HGETALL KEY",
-	"HSCAN KEY 0 COUNT 5", "HRANDFIELD KEY", "HRANDFIELD KEY -3 WITHVALUES",
-	"HTTL KEY FIELDS 2 f1 f4", "HEXPIRE KEY 1000 XX FIELDS 1 f1", "HPERSIST KEY FIELDS 1 f1", "HGETEX KEY FIELDS 2 f1 f2",
+	"HSET @ f1 value", "HSET @ f2 12345", "HSET @ f3 other", "HSET @ f1 v f2 w f3 x", "HMSET @ f1 value f2 123",
+	"HGET @ f1", "HGET @ f2", "HGET @ absent", "HMGET @ f1 f2 absent", "HEXISTS @ f1", "HSTRLEN @ f2",
+	"HLEN @", "HSETNX @ f1 v", "HINCRBY @ n 1000000", "HDEL @ absent", "HKEYS @", "HVALS @", "HGETALL @",
+	"HSCAN @ 0 COUNT 5", "HRANDFIELD @", "HRANDFIELD @ -3 WITHVALUES",
+	"HTTL @ FIELDS 2 f1 f4", "HEXPIRE @ 1000 XX FIELDS 1 f1", "HPERSIST @ FIELDS 1 f1", "HGETEX @ FIELDS 2 f1 f2",
 }
 
 // hashServer holds three hashes of the same fields.
@@ -36,7 +36,7 @@ func TestHashesAllocateNothing(t *testing.T) {
 	c := hashServer(t)
 	for _, key := range []string{"pack", "timed", "table"} {
 		for _, text := range frugalHash {
-			request := encode(strings.ReplaceAll(text, "KEY", key))
+			request := encode(strings.ReplaceAll(text, "@", key))
 			if reply := c.feed(request); reply[0] == '-' {
 				t.Errorf("%s: %q", text, reply)
 			}
@@ -54,10 +54,10 @@ func TestHashesAllocateNothing(t *testing.T) {
 
 func BenchmarkHashes(b *testing.B) {
 	for _, key := range []string{"pack", "table"} {
-		for _, text := range []string{"HSET KEY f1 value", "HGET KEY f1", "HGETALL KEY", "HINCRBY KEY n 1"} {
+		for _, text := range []string{"HSET @ f1 value", "HGET @ f1", "HGETALL @", "HINCRBY @ n 1"} {
 			b.Run(fmt.Sprintf("shape=%s/command=%s", key, strings.Fields(text)[0]), func(b *testing.B) {
 				c := hashServer(b)
-				request := encode(strings.ReplaceAll(text, "KEY", key))
+				request := encode(strings.ReplaceAll(text, "@", key))
 				for b.Loop() {
 					c.feed(request)
 				}

@@ -157,7 +157,7 @@ func (c *Call) getFields(k *keyspace.Key, h *value.Hash, fields [][]byte, event 
 		}
 		return nil
 	}
-	h.Begin(c.Scratch())
+	h.Begin(&c.scratch)
 	changed, deleted := int64(0), int64(0)
 	var err error
 	for _, field := range fields {
@@ -223,7 +223,7 @@ func (c *Call) dropFields(k *keyspace.Key, h *value.Hash, pairs [][]byte) error 
 	if !k.Exists() {
 		return nil
 	}
-	h.Begin(c.Scratch())
+	h.Begin(&c.scratch)
 	deleted := int64(0)
 	var err error
 	for i := 0; i < len(pairs) && err == nil; i += 2 {

@@ -125,7 +125,7 @@ func (c *Call) editFields(k *keyspace.Key, h *value.Hash, fields [][]byte, event
 		}
 		return nil
 	}
-	h.Begin(c.Scratch())
+	h.Begin(&c.scratch)
 	changed, deleted := int64(0), int64(0)
 	var err error
 	for _, field := range fields {
@@ -154,7 +154,7 @@ func (c *Call) endFields(k *keyspace.Key, h *value.Hash, err error, event string
 		h.Abort()
 	} else {
 		err = h.End()
-		c.KeepScratch(h.Buffer())
+		c.trimScratch()
 	}
 	if changed+deleted == 0 || err != nil && !large {
 		return err
@@ -169,7 +169,7 @@ func (c *Call) endFields(k *keyspace.Key, h *value.Hash, err error, event string
 // replyFieldDeadlines replies with the deadlines of fields in units of unitMs since base, rounded up.
 func (c *Call) replyFieldDeadlines(base, unitMs int64) error {
 	k := c.Read(1)
-	h, err := value.HashAt(&k, c.Now())
+	h, err := c.hashAt(&k)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func hrandfield(c *Call) error {
 		return ErrOutOfRange
 	}
 	k := c.Read(1)
-	h, err := value.HashAt(&k, c.Now())
+	h, err := c.hashAt(&k)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func hrandfield(c *Call) error {
 // hrandfield replies with one field, or a null.
 func (c *Call) hrandfield() error {
 	k := c.Read(1)
-	h, err := value.HashAt(&k, c.Now())
+	h, err := c.hashAt(&k)
 	if err != nil {
 		return err
 	}

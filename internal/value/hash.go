@@ -31,24 +31,33 @@ const (
 	timedStride = 3
 )
 
-// Hash is the hash in one key. To be made by HashAt.
+// Hash is the hash in one key. To be made by HashAt or HashIn.
 type Hash struct {
-	key    *keyspace.Key
+	key *keyspace.Key
+	*HashState
+}
+
+// HashState is what a Hash knows besides its key. It stands apart, so that neither need be made on Go's
+// heap for each command: Go would put the key there if one struct held both.
+type HashState struct {
 	now    int64    // fields that have ended by now are not seen
 	lp     []byte   // Pack and Alt
 	base   int      // bytes before lp in what the key holds
 	stride int      // of lp
 	big    *bigHash // InBig
 
-	draft []byte // what Begin has started: DueBytes, then lp
-	loose bool   // big is the draft's, no key's
-	spare []byte // the draft that End has stored
+	draft *[]byte // what Begin has started: DueBytes, then lp
+	loose bool    // big is the draft's, no key's
 }
 
 // HashAt returns the hash in a key, empty when the key is absent, as of now in Unix ms. Errors:
 // keyspace.ErrWrongType.
-func HashAt(k *keyspace.Key, now int64) (Hash, error) {
-	h := Hash{key: k, now: now, stride: plainStride}
+func HashAt(k *keyspace.Key, now int64) (Hash, error) { return HashIn(new(HashState), k, now) }
+
+// HashIn is HashAt with room of the caller's, which is the hash's for as long as that is used.
+func HashIn(room *HashState, k *keyspace.Key, now int64) (Hash, error) {
+	*room = HashState{now: now, stride: plainStride}
+	h := Hash{key: k, HashState: room}
 	if !k.Exists() {
 		return h, nil
 	}
@@ -59,9 +68,12 @@ func HashAt(k *keyspace.Key, now int64) (Hash, error) {
 	return h, nil
 }
 
-// load takes what the existing key holds.
+// load takes what the key holds.
 func (h *Hash) load() {
-	h.lp, h.big, h.base, h.stride = nil, nil, 0, plainStride
+	h.lp, h.big, h.base, h.stride, h.draft = nil, nil, 0, plainStride, nil
+	if !h.key.Exists() {
+		return
+	}
 	switch h.key.Shape() {
 	case keyspace.InBig:
 		h.big = h.key.Big().(*bigHash)
@@ -193,7 +205,7 @@ func (h *Hash) Each(fn func(field, value Item, deadline int64) bool) {
 // it says false, and a few more, and tells whether any may be left. It is for keyspace.Key.Read: the
 // key is not used.
 func (h *Hash) Pieces() func(fn func(field, value Item) bool) (more bool) {
-	reader := &Hash{big: h.big, now: h.now}
+	reader := &Hash{HashState: &HashState{big: h.big, now: h.now}}
 	next := h.big.pieces()
 	return func(fn func(field, value Item) bool) bool {
 		return next(func(r mem.Ref) bool {

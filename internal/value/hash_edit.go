@@ -18,29 +18,27 @@ import (
 // Keep, given as a deadline, leaves that of a field as it is.
 const Keep int64 = -2
 
-// Begin starts changes that take effect together at End, in a draft in buf[:0]. What is read of h sees
-// them at once.
-func (h *Hash) Begin(buf []byte) {
+// Begin starts changes that take effect together at End, in a draft for which buf gives the room and
+// gets what it has grown to. What is read of h sees them at once.
+func (h *Hash) Begin(buf *[]byte) {
 	if h.big != nil {
 		h.key.EditBig()
 		return
 	}
-	h.draft = append(buf[:0], make([]byte, keyspace.DueBytes)...)
+	var due [keyspace.DueBytes]byte
+	*buf = append((*buf)[:0], due[:]...)
 	if h.lp == nil {
-		h.draft = listpack.AppendNew(h.draft)
+		*buf = listpack.AppendNew(*buf)
 	} else {
-		h.draft = append(h.draft, h.lp...)
+		*buf = append(*buf, h.lp...)
 	}
-	h.lp = h.draft[keyspace.DueBytes:]
+	h.draft = buf
+	h.lp = (*buf)[keyspace.DueBytes:]
 }
-
-// Buffer returns the buffer given to Begin, or the larger one that has taken its place.
-func (h *Hash) Buffer() []byte { return h.spare }
 
 // End makes the changes since Begin the key's; a hash left without fields is deleted. Errors:
 // keyspace.ErrOutOfMemory, and then nothing has changed. h is to be read no more.
 func (h *Hash) End() error {
-	h.spare = h.draft
 	switch {
 	case h.loose:
 		return h.adopt()
@@ -53,8 +51,8 @@ func (h *Hash) End() error {
 	case h.stride == plainStride:
 		return h.key.SetPacked(keyspace.Hash, keyspace.Pack, h.lp)
 	}
-	binary.LittleEndian.PutUint64(h.draft, uint64(h.due()))
-	return h.key.SetPacked(keyspace.Hash, keyspace.Alt, h.draft)
+	binary.LittleEndian.PutUint64(*h.draft, uint64(h.due()))
+	return h.key.SetPacked(keyspace.Hash, keyspace.Alt, *h.draft)
 }
 
 // Abort gives up the changes since Begin that End has not made; a hash in a table keeps them.
@@ -110,7 +108,11 @@ func (h *Hash) Set(field, value []byte, deadline int64) (added bool, err error) 
 	if h.big == nil && h.takes(field, value) {
 		return h.putPacked(field, value, deadline)
 	}
-	h.Begin(nil)
+	var room *[]byte // a table takes none
+	if h.big == nil {
+		room = new([]byte)
+	}
+	h.Begin(room)
 	if added, err = h.Put(field, value, deadline); err != nil {
 		h.Abort()
 		return false, err
@@ -163,11 +165,11 @@ func (h *Hash) splice(at, del, ins int) error {
 		return err
 	}
 	at += keyspace.DueBytes
-	had := len(h.draft)
-	all := slices.Grow(h.draft, max(ins-del, 0))[:max(had, had-del+ins)]
+	had := len(*h.draft)
+	all := slices.Grow(*h.draft, max(ins-del, 0))[:max(had, had-del+ins)]
 	copy(all[at+ins:], all[at+del:had])
-	h.draft = all[:had-del+ins]
-	h.lp = h.draft[keyspace.DueBytes:]
+	*h.draft = all[:had-del+ins]
+	h.lp = (*h.draft)[keyspace.DueBytes:]
 	return nil
 }
 
@@ -285,7 +287,7 @@ func (h *Hash) timeAll() {
 		return
 	}
 	fields := h.stored()
-	timed := make([]byte, keyspace.DueBytes, len(h.draft)+fields*listpack.SizeInt(0)+draftRoom)
+	timed := make([]byte, keyspace.DueBytes, len(*h.draft)+fields*listpack.SizeInt(0)+draftRoom)
 	end := listpack.End(h.lp)
 	at := end
 	if fields > 0 {
@@ -299,8 +301,8 @@ func (h *Hash) timeAll() {
 		listpack.WriteInt(timed[len(timed)-listpack.SizeInt(0):], 0)
 		at = next
 	}
-	h.draft = append(timed, h.lp[end:]...)
-	h.lp = h.draft[keyspace.DueBytes:]
+	*h.draft = append(timed, h.lp[end:]...)
+	h.lp = (*h.draft)[keyspace.DueBytes:]
 	h.stride = timedStride
 	listpack.Fix(h.lp, fields)
 }
@@ -400,19 +402,14 @@ func (h *Hash) Expire(limit int) (gone int, err error) {
 	} else {
 		gone, err = h.expirePacked()
 	}
-	if err == nil && h.key.Exists() {
-		h.load()
-	} else if err == nil {
-		*h = Hash{key: h.key, now: h.now, stride: plainStride}
-	}
+	h.load()
 	return gone, err
 }
 
 func (h *Hash) expirePacked() (gone int, err error) {
-	old := *h
-	h.lp, h.draft = nil, nil
-	h.Begin(nil)
-	h.timeAll()
+	old := Hash{HashState: &HashState{now: h.now, lp: h.lp, stride: h.stride}}
+	h.lp = nil
+	h.Begin(new([]byte))
 	gone = old.stored()
 	var field, value [integerDigits]byte
 	old.Each(func(f, v Item, deadline int64) bool {
@@ -424,11 +421,9 @@ func (h *Hash) expirePacked() (gone int, err error) {
 		err = h.End()
 	}
 	if err != nil {
-		*h = old
-		return 0, err
+		gone = 0
 	}
-	h.draft = nil
-	return gone, nil
+	return gone, err
 }
 
 // ExpireFields is Expire of the hash in a key, for the sweep.

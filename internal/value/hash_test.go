@@ -338,7 +338,7 @@ func (w *hashWorld) putSome(name string, h *Hash, m map[string]fieldModel) {
 	pairs := 1 + w.random.IntN(6)
 	next, large := maps.Clone(m), w.large[name]
 	wasLarge := h.IsLarge()
-	h.Begin(nil)
+	h.Begin(new([]byte))
 	err := h.Expect(pairs)
 	large = large || pairs > w.limits.HashPackEntries
 	for range pairs {
@@ -374,7 +374,7 @@ func (w *hashWorld) removeSome(name string, h *Hash, m map[string]fieldModel) {
 		return
 	}
 	next := maps.Clone(m)
-	h.Begin(nil)
+	h.Begin(new([]byte))
 	for range count {
 		field := w.field()
 		_, there := next[field]
@@ -395,7 +395,7 @@ func (w *hashWorld) timeSome(name string, k *keyspace.Key, h *Hash, m map[string
 		return
 	}
 	next, wasLarge := maps.Clone(m), h.IsLarge()
-	h.Begin(nil)
+	h.Begin(new([]byte))
 	var err error
 	for _, field := range slices.Sorted(maps.Keys(m)) {
 		if w.random.IntN(3) > 0 {
