@@ -19,6 +19,7 @@ import (
 	"tarn/internal/listpack"
 	"tarn/internal/mem"
 	"tarn/internal/rdb"
+	"tarn/internal/value"
 	"tarn/test/chance"
 )
 
@@ -55,9 +56,20 @@ func newWorld(t *testing.T, r *rand.Rand, heap mem.Options) *world {
 	return w
 }
 
-// verify frees what is to be freed, and demands a sound keyspace.
+// verify frees what is to be freed, and demands a sound keyspace, without its streams: they count
+// memory that no heap knows of.
 func (w *world) verify() {
 	w.t.Helper()
+	for _, name := range []string{"stream", "copy", "k"} {
+		w.key(name, func(k *keyspace.Key) {
+			if k.Exists() && k.Type() == keyspace.Stream {
+				if err := k.Big().Verify(); err != nil {
+					w.t.Fatal(err)
+				}
+				k.Delete()
+			}
+		})
+	}
 	for w.tx.FreeLazily() {
 	}
 	if err := w.tx.Keyspace().Verify(); err != nil {
@@ -147,6 +159,36 @@ func (w *world) payload(kind rdb.Kind, count int) []byte {
 	return rdb.EndDump(c.AppendItems(dst, items), 0)
 }
 
+// stream returns the payload of a random stream with groups.
+func (w *world) stream(entries int) (payload []byte) {
+	w.key("stream", func(k *keyspace.Key) {
+		s := value.NewStream(k.Heap())
+		for i := range entries {
+			s.Append(value.StreamID{Ms: uint64(i + 1), Seq: w.r.Uint64N(3)}, [][]byte{[]byte("f"), w.elements(1)[0], []byte("g"), nil}, value.StreamLimits{NodeBytes: 400, NodeEntries: 10})
+			if w.r.IntN(5) == 0 {
+				s.Delete(s.LastID())
+			}
+		}
+		for _, name := range []string{"g", "7"} {
+			g := s.AddGroup([]byte(name), s.LastID(), -1)
+			for i := range 3 {
+				c := s.AddConsumer(g, []byte{byte(i)}, 1_600_000_000_000)
+				for j := range i * 2 {
+					s.AddPending(g, value.StreamPending{ID: value.StreamID{Ms: uint64(10*i + j)}, Time: 5, Count: 1, Consumer: c})
+				}
+			}
+		}
+		if err := k.SetBig(keyspace.Stream, s); err != nil {
+			w.t.Fatal(err)
+		}
+		var err error
+		if payload, err = Dump(&rdb.Encoder{Version: []int{0, 9, 12}[w.r.IntN(3)]}, nil, k); err != nil {
+			w.t.Fatal(err)
+		}
+	})
+	return payload
+}
+
 // contents returns what a payload holds: in order, that of a list, else sorted.
 func (w *world) contents(payload []byte) (all []string) {
 	v, err := rdb.ParseDump(payload, true)
@@ -208,6 +250,64 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// TestStreams shows that the newest form keeps all of a stream, and that what older ones hold is read.
+func TestStreams(t *testing.T) {
+	seed := chance.Seed(t)
+	w := newWorld(t, rand.New(rand.NewPCG(seed, 0)), mem.Options{})
+	for step := range 50 {
+		payload := w.stream(w.r.IntN(60))
+		for hop := range 3 {
+			v, err := rdb.ParseDump(payload, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.key("copy", func(k *keyspace.Key) {
+				if err := w.l.Load(k, v); err != nil {
+					t.Fatalf("seed %d, step %d, type %d: %v", seed, step, v.Type, err)
+				}
+				again, err := Dump(&rdb.Encoder{Version: 12}, nil, k)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if hop > 0 && !bytes.Equal(again, payload) {
+					t.Fatalf("seed %d, step %d: %q, want %q", seed, step, again, payload)
+				}
+				payload = again
+			})
+		}
+	}
+	w.verify()
+}
+
+// TestFieldDeadlines shows that the sweep hears of the fields of hashes that are loaded, of each shape.
+func TestFieldDeadlines(t *testing.T) {
+	w := newWorld(t, rand.New(rand.NewPCG(1, 0)), mem.Options{})
+	for _, fields := range []int{3, 5000} {
+		var items []byte
+		for i := range fields {
+			items = appendItem(appendItem(items, []byte(strconv.Itoa(i))), []byte("v"))
+			items = appendItem(items, word([]uint64{0, 1_800_000_000_000 + uint64(i)}[i%2]))
+		}
+		dst, c := new(rdb.Encoder).BeginCollection(nil, &rdb.Head{Kind: rdb.HashKind, Payload: true, Count: fields, Deadlines: true})
+		v, err := rdb.ParseDump(rdb.EndDump(c.AppendItems(dst, items), 0), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.key("k", func(k *keyspace.Key) {
+			if err := w.l.Load(k, v); err != nil {
+				t.Fatal(err)
+			}
+			if got := k.FieldsDue(); got != 1_800_000_000_001 {
+				t.Errorf("%d fields: the soonest is due at %d, want 1800000000001", fields, got)
+			}
+			if got, want := k.Encoding(), map[int]string{3: "listpackex", 5000: "hashtable"}[fields]; got != want {
+				t.Errorf("%d fields: encoding %s, want %s", fields, got, want)
+			}
+		})
+		w.verify()
+	}
+}
+
 func TestDamage(t *testing.T) {
 	seed := chance.Seed(t)
 	w := newWorld(t, rand.New(rand.NewPCG(seed, 0)), mem.Options{})
@@ -215,6 +315,9 @@ func TestDamage(t *testing.T) {
 	for step := range 200 {
 		w.randomLimits()
 		whole := w.payload(kinds[step%len(kinds)], 1+w.r.IntN(40))
+		if step%5 == 0 {
+			whole = w.stream(w.r.IntN(40))
+		}
 		for range 20 {
 			payload := bytes.Clone(whole[:len(whole)-8])
 			for range 1 + w.r.IntN(3) {
