@@ -53,20 +53,8 @@ func smembers(c *Call) error {
 	if err != nil {
 		return err
 	}
-	n := s.Len()
-	c.Reply.Set(n)
-	if n < LongReply || k.Shape() != keyspace.InBig {
-		c.replyMembers(s)
-		return nil
-	}
-	next := s.Pieces()
-	c.Stream(&k, func(w *resp.Writer, limit int) (more bool) {
-		end := w.Len() + limit
-		return next(func(m value.Member) bool {
-			replyMemberTo(w, m)
-			return w.Len() < end
-		})
-	})
+	c.Reply.Set(s.Len())
+	c.replyMembers(&k, s)
 	return nil
 }
 
@@ -152,10 +140,22 @@ func srem(c *Call) error {
 	return nil
 }
 
-// replyMembers replies with all members, without announcing them.
-func (c *Call) replyMembers(s value.Set) {
-	s.Each(func(m value.Member) bool {
-		c.replyMember(m)
-		return true
+// replyMembers replies with all members of the set in k, without announcing them. The key may be
+// deleted afterwards, but not changed.
+func (c *Call) replyMembers(k *keyspace.Key, s value.Set) {
+	if s.Len() < LongReply || k.Shape() != keyspace.InBig {
+		s.Each(func(m value.Member) bool {
+			c.replyMember(m)
+			return true
+		})
+		return
+	}
+	next := s.Pieces()
+	c.Stream(k, func(w *resp.Writer, limit int) (more bool) {
+		end := w.Len() + limit
+		return next(func(m value.Member) bool {
+			replyMemberTo(w, m)
+			return w.Len() < end
+		})
 	})
 }

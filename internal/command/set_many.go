@@ -118,8 +118,11 @@ func sunion(c *Call) error {
 	return c.replyOf((*sets).unite)
 }
 
-// replyOf replies with what op makes of the sets at all arguments.
+// replyOf replies with what op makes of the sets at all arguments: of one, all of it.
 func (c *Call) replyOf(op func(*sets, func(value.Member) bool)) error {
+	if len(c.Args) == 2 {
+		return smembers(c)
+	}
 	var few fewSets
 	s, err := c.readSets(1, len(c.Args), &few)
 	if err != nil {

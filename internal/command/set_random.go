@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"tarn/internal/glob"
+	"tarn/internal/keyspace"
 	"tarn/internal/resp"
 	"tarn/internal/value"
 )
@@ -64,7 +65,7 @@ func (c *Call) spopMany() error {
 	if count >= int64(length) {
 		c.Tx.Hits.Add(1) // in Redis the set is read as by SUNION
 		c.Reply.Set(length)
-		c.replyMembers(s)
+		c.replyMembers(&k, s)
 		k.Delete()
 		k.ChangedBy("spop", int64(length))
 		k.ChangedBy("del", 0)
@@ -98,7 +99,7 @@ func srandmember(c *Call) error {
 	}
 	switch {
 	case len(c.Args) == 3:
-		return c.srandmembers(s, count)
+		return c.srandmembers(&k, s, count)
 	case !k.Exists():
 		c.Reply.Null()
 	default:
@@ -108,7 +109,7 @@ func srandmember(c *Call) error {
 }
 
 // srandmembers replies with count different members, or -count of which some may be the same.
-func (c *Call) srandmembers(s value.Set, count int64) error {
+func (c *Call) srandmembers(k *keyspace.Key, s value.Set, count int64) error {
 	length := s.Len()
 	switch {
 	case length == 0 || count == 0:
@@ -120,7 +121,7 @@ func (c *Call) srandmembers(s value.Set, count int64) error {
 		s.Draw(c.Tx.Rand(), -count, c.replyMember)
 	case count >= int64(length):
 		c.Reply.Array(length)
-		c.replyMembers(s)
+		c.replyMembers(k, s)
 	default:
 		c.Reply.Array(int(count))
 		s.Sample(c.Tx.Rand(), int(count), c.replyMember)

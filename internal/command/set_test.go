@@ -1,4 +1,5 @@
-// Shown here: commands on small sets make no garbage; SSCAN meets every member that stays, while the
+// Shown here: commands on small sets make no garbage; all of a large set is replied by every command
+// that does, also by SPOP, which deletes it; SSCAN meets every member that stays, while the
 // set grows and shrinks under it; more is not drawn at once than fits a reply; and SORT looks only at
 // keys whose shards are locked, whatever it makes out of the elements.
 
@@ -6,6 +7,7 @@ package command_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -37,6 +39,52 @@ func TestSmallSetsAllocateNothing(t *testing.T) {
 			t.Errorf("adding and popping allocates %v times, want 0", got)
 		}
 	}
+}
+
+func TestLargeSetsAreRepliedWhole(t *testing.T) {
+	const size = 20_000
+	p := newInProcess(t, clock.NewManual(someDay))
+	want := map[string]bool{}
+	for i := range size {
+		want["member:"+strconv.Itoa(i)] = true
+	}
+	for _, proto := range []uint8{resp.RESP2, resp.RESP3} {
+		cl := p.client(proto)
+		for _, text := range []string{"SMEMBERS s", "SUNION s", "SINTER s", "SDIFF s nosuch", "SUNION s s", "SRANDMEMBER s 20000", "SPOP s 20000", "SPOP s 50000"} {
+			for i := range size {
+				cl.do("SADD", "s", "member:"+strconv.Itoa(i))
+			}
+			lines := strings.Split(cl.do(strings.Fields(text)...), "\r\n")
+			if header := strconv.Itoa(size); lines[0][1:] != header {
+				t.Fatalf("%s: %q, want %s", text, lines[0], header)
+			}
+			seen := map[string]bool{}
+			for _, line := range lines[1:] {
+				if strings.HasPrefix(line, "member:") {
+					seen[line] = true
+				}
+			}
+			if !maps.Equal(seen, want) {
+				t.Errorf("%s replies with %d members of %d", text, len(seen), size)
+			}
+			if exists := cl.do("EXISTS", "s"); exists != fmt.Sprintf(":%d\r\n", presence(!strings.HasPrefix(text, "SPOP"))) {
+				t.Errorf("after %s, EXISTS is %q", text, exists)
+			}
+		}
+	}
+	tx := p.worker.Tx()
+	for tx.FreeLazily() {
+	}
+	if used := p.env.Keyspace.UsedMemory(); used != 0 {
+		t.Errorf("%d bytes are left when the set is gone", used)
+	}
+}
+
+func presence(there bool) int {
+	if there {
+		return 1
+	}
+	return 0
 }
 
 func TestSScanWhileMembersComeAndGo(t *testing.T) {

@@ -215,7 +215,7 @@ func (w *setWorld) compare(k *keyspace.Key, m *setModel) {
 
 // TestSetAgainstModel also changes the limits under the sets.
 func TestSetAgainstModel(t *testing.T) {
-	for range 60 {
+	for range 40 {
 		seed := chance.Seed(t)
 		w := newSetWorld(t, seed, mem.Options{})
 		adding := 2 + w.random.IntN(6)
@@ -471,7 +471,7 @@ func subset(part, whole []string) bool {
 // TestSetChances counts how often each member is picked, in each shape and each way, and compares
 // with equal chances: the statistic is beyond the bound once in 10^9 runs.
 func TestSetChances(t *testing.T) {
-	const size, rounds = 200, 4000
+	const size, rounds = 100, 1500
 	seed := chance.Seed(t)
 	for _, shape := range []string{"intset", "listpack", "hashtable"} {
 		w := newSetWorld(t, seed, mem.Options{})
@@ -504,9 +504,9 @@ func TestSetChances(t *testing.T) {
 			{"Random", func(fn func(Member)) { fn(s.Random(w.random).Member) }, 1},
 			{"Draw", func(fn func(Member)) { s.Draw(w.random, 5, fn) }, 5},
 			{"Sample few", func(fn func(Member)) { s.Sample(w.random, 5, fn) }, 5},
-			{"Sample many", func(fn func(Member)) { s.Sample(w.random, 150, fn) }, 150},
+			{"Sample many", func(fn func(Member)) { s.Sample(w.random, 75, fn) }, 75},
 			{"Pop", func(fn func(Member)) { w.popAndPutBack(&k, 20, fn) }, 20},
-			{"Pop most", func(fn func(Member)) { w.popAndPutBack(&k, 190, fn) }, 190},
+			{"Pop most", func(fn func(Member)) { w.popAndPutBack(&k, 95, fn) }, 95},
 		} {
 			counts := map[string]int{}
 			for range rounds {
