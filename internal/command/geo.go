@@ -128,7 +128,21 @@ func geodist(c *Call) error {
 // replyDistance replies with a distance to four decimals: a string in both protocols.
 func (c *Call) replyDistance(d float64) {
 	var digits [64]byte
-	c.Reply.Bulk(strconv.AppendFloat(digits[:0], d, 'f', 4, 64))
+	c.Reply.Bulk(appendFourDecimals(digits[:0], d))
+}
+
+// appendFourDecimals appends a number that is not negative, rounded to four decimals. All but those
+// next to the middle of two are rounded here, several times as fast as in general.
+func appendFourDecimals(dst []byte, d float64) []byte {
+	const most, doubt = 1 << 40, 1e-3
+	whole, rest := math.Modf(d * 1e4)
+	if !(d < most) || math.Abs(rest-0.5) < doubt {
+		return strconv.AppendFloat(dst, d, 'f', 4, 64)
+	}
+	n := uint64(whole + math.Round(rest))
+	dst = resp.AppendUint(dst, n/10_000)
+	n %= 10_000
+	return append(dst, '.', byte('0'+n/1000), byte('0'+n/100%10), byte('0'+n/10%10), byte('0'+n%10))
 }
 
 func geohash(c *Call) error {

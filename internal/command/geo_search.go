@@ -258,31 +258,31 @@ func (c *Call) declares(i int) bool {
 	return slices.ContainsFunc(refs, func(r KeyRef) bool { return r.Pos == i })
 }
 
-// foundPlace is a member in the area.
+// foundPlace is a member in the area, borrowed.
 type foundPlace struct {
-	value.Scored
-	point  geo.Point
-	meters float64
+	member        value.Member
+	score, meters float64
+	point         geo.Point
 }
 
 // find returns the places in the area: with ANY no more than asked for.
-func (s *geoSearch) find(z value.ZSet) []foundPlace {
+func (s *geoSearch) find(z value.ZSet) (found []foundPlace) {
 	if z.Len() == 0 {
 		return nil
 	}
-	var members scoredList
-	var found []foundPlace
 	var room [9]geo.Range
 	for _, r := range s.area.AppendRanges(room[:0]) {
 		from, to := z.ScoreRanks(&value.ScoreRange{Min: float64(r.From), Max: float64(r.To), MaxOpen: true})
+		likely := to - from
+		if s.any {
+			likely = int(min(int64(likely), s.count))
+		}
+		found = slices.Grow(found, min(likely, manyPlaces))
 		z.Each(from, to, false, func(m value.Member, score float64) bool {
 			p := geo.Decode(geo.BitsOf(score))
-			meters, inside := s.area.Distance(p)
-			if !inside {
-				return true
+			if meters, inside := s.area.Distance(p); inside {
+				found = append(found, foundPlace{m, score, meters, p})
 			}
-			members.add(m, score)
-			found = append(found, foundPlace{members.members[len(found)], p, meters})
 			return !s.isEnough(len(found))
 		})
 		if s.isEnough(len(found)) {
@@ -291,6 +291,9 @@ func (s *geoSearch) find(z value.ZSet) []foundPlace {
 	}
 	return found
 }
+
+// manyPlaces is the most places that room is made for before they are found.
+const manyPlaces = 256
 
 func (s *geoSearch) isEnough(found int) bool { return s.any && int64(found) >= s.count }
 
@@ -318,12 +321,12 @@ func (c *Call) replyFound(s *geoSearch, found []foundPlace) {
 		if parts > 1 {
 			c.Reply.Array(parts)
 		}
-		c.Reply.Bulk(f.Member)
+		c.replyMember(f.member)
 		if s.withDist {
 			c.replyDistance(geo.ToFourDecimals(f.meters, s.area.Unit, s.area.Center, f.point))
 		}
 		if s.withHash {
-			c.Reply.Int(int64(f.Score))
+			c.Reply.Int(int64(f.score))
 		}
 		if s.withCoord {
 			c.replyPoint(f.point)
@@ -333,12 +336,14 @@ func (c *Call) replyFound(s *geoSearch, found []foundPlace) {
 
 // storeFound stores places with their geohashes or their distances.
 func (c *Call) storeFound(s *geoSearch, found []foundPlace) error {
-	list := scoredList{members: make([]value.Scored, len(found))}
+	list := scoredList{members: make([]value.Scored, 0, len(found))}
 	for i := range found {
-		list.members[i] = found[i].Scored
+		f := &found[i]
+		score := f.score
 		if s.storeDist {
-			list.members[i].Score = geo.Exact(s.area.Center, found[i].point) / s.area.Unit
+			score = geo.Exact(s.area.Center, f.point) / s.area.Unit
 		}
+		list.add(f.member, score)
 	}
 	list.sort()
 	event := "georadiusstore"
