@@ -407,20 +407,22 @@ func (h *Hash) Expire(limit int) (gone int, err error) {
 }
 
 func (h *Hash) expirePacked() (gone int, err error) {
-	old := Hash{HashState: &HashState{now: h.now, lp: h.lp, stride: h.stride}}
-	h.lp = nil
-	h.Begin(new([]byte))
-	gone = old.stored()
-	var field, value [integerDigits]byte
-	old.Each(func(f, v Item, deadline int64) bool {
-		gone--
-		_, err = h.putPacked(textOf(f, &field), textOf(v, &value), deadline)
-		return err == nil
-	})
-	if err == nil {
-		err = h.End()
+	at, end := listpack.First(h.lp), listpack.End(h.lp)
+	left := make([]byte, keyspace.DueBytes, keyspace.DueBytes+len(h.lp))
+	left = append(left, h.lp[:at]...)
+	for at < end {
+		next := h.valueAt(h.valueAt(h.valueAt(at)))
+		if h.isPast(h.endAt(at)) {
+			gone++
+		} else {
+			left = append(left, h.lp[at:next]...)
+		}
+		at = next
 	}
-	if err != nil {
+	left = append(left, h.lp[end:]...)
+	h.draft, h.lp = &left, left[keyspace.DueBytes:]
+	listpack.Fix(h.lp, -gone*timedStride)
+	if err = h.End(); err != nil {
 		gone = 0
 	}
 	return gone, err
