@@ -37,7 +37,7 @@ func TestMemoryUsageIsExact(t *testing.T) {
 		if reply := c.do(args...); strings.HasPrefix(reply, "-") && !strings.HasPrefix(reply, "-ERR no such key") {
 			t.Fatalf("seed %d, step %d: %.100q: %s", seed, step, args, reply)
 		}
-		if step%250 == 249 {
+		if step%100 == 99 {
 			checkMemory(t, p, fmt.Sprintf("seed %d, step %d, after %.100q", seed, step, args), seen, 0)
 		}
 	}
