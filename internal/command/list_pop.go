@@ -227,7 +227,7 @@ func (c *Call) waitForLists(keys [][]byte, millis int64) error {
 		c.Reply.NullArray()
 		return nil
 	}
-	return c.Block(Wait{Keys: keys, Type: keyspace.List, Millis: millis, Null: NullArray})
+	return c.Block(Wait{Keys: keys, Type: keyspace.List, Millis: millis})
 }
 
 // listMove is from which end an element goes to which.
@@ -264,7 +264,7 @@ func (c *Call) moveOrWait(m listMove, i int) error {
 		c.Reply.Null()
 		return nil
 	}
-	return c.Block(Wait{Keys: c.Args[1:2], Type: keyspace.List, Millis: millis, Null: NullArray})
+	return c.Block(Wait{Keys: c.Args[1:2], Type: keyspace.List, Millis: millis})
 }
 
 // move moves an element from the list at the first key to that at the second, replies with it, and

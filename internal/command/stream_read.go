@@ -325,6 +325,6 @@ func (c *Call) replyEntryAt(s *value.Stream, id value.StreamID) (found bool) {
 func (o *streamRead) block(c *Call) error {
 	return c.Block(Wait{
 		Keys: c.Args[o.first : o.first+o.streams], Type: keyspace.Stream, Millis: o.millis,
-		Null: NullArray, Gone: o.group != nil,
+		Gone: o.group != nil,
 	})
 }

@@ -18,22 +18,12 @@ import (
 // errTimeoutFloat refuses a blocking command's timeout.
 const errTimeoutFloat resp.Error = "ERR timeout is not a float or out of range"
 
-// NullReply says how a blocking command replies that it waited in vain.
-type NullReply uint8
-
-// Null replies. In RESP3 they are the same.
-const (
-	NullArray NullReply = iota
-	NullBulk
-)
-
 // Wait is what a blocking command waits for.
 type Wait struct {
 	Keys   [][]byte      // in the order of the arguments; one may be there twice
 	Type   keyspace.Type // a key wakes the client once it holds this type
-	Millis int64         // after which the client gets the null reply; 0: it waits for ever
-	Null   NullReply
-	Gone   bool // also wake the client when a key goes, or holds another type
+	Millis int64         // after which the client gets a null array; 0: it waits for ever
+	Gone   bool          // also wake the client when a key goes, or holds another type
 }
 
 // CanBlock tells whether the handler may block. Where it is false, as in EXEC, the handler replies

@@ -78,5 +78,5 @@ func (c *Call) waitForZSet(keys [][]byte, millis int64) error {
 		c.Reply.NullArray()
 		return nil
 	}
-	return c.Block(Wait{Keys: keys, Type: keyspace.ZSet, Millis: millis, Null: NullArray})
+	return c.Block(Wait{Keys: keys, Type: keyspace.ZSet, Millis: millis})
 }

@@ -44,7 +44,6 @@ type waiter struct {
 	guest    command.Session // stands in for the session where another executor runs the command
 	spec     *command.Spec
 	args     [][]byte
-	null     command.NullReply
 	mute     bool  // the reply is not wanted
 	deadline int64 // Unix ms, never: none
 	at       int   // in room.due
@@ -71,7 +70,7 @@ func (d *Dispatcher) Block(c *command.Call, o *command.Wait) {
 		return
 	}
 	s := c.Session
-	wt := &waiter{session: s, spec: c.Spec, args: copyArgs(c.Args), null: o.Null, deadline: never}
+	wt := &waiter{session: s, spec: c.Spec, args: copyArgs(c.Args), deadline: never}
 	wt.Waiter = keyspace.Waiter{Type: o.Type, Gone: o.Gone, Owner: wt}
 	wt.mute = s.State&(command.ReplyOff|command.ReplySkip) != 0
 	g := &wt.guest
@@ -185,7 +184,7 @@ func (w *Worker) Keep(now int64) (next int64, ok bool) {
 		if wt == nil {
 			return next, next != never
 		}
-		w.d.end(wt.session, w.tx, (*waiter).replyNull)
+		w.d.end(wt.session, w.tx, replyNull)
 	}
 }
 
@@ -193,9 +192,9 @@ func (w *Worker) Keep(now int64) (next int64, ok bool) {
 // session is not blocked. The caller has stopped the world.
 func (d *Dispatcher) Unblock(s *command.Session, withError bool) bool {
 	if !withError {
-		return d.endAlone(s, (*waiter).replyNull)
+		return d.endAlone(s, replyNull)
 	}
-	ended := d.endAlone(s, (*waiter).replyUnblocked)
+	ended := d.endAlone(s, replyUnblocked)
 	if ended {
 		d.env.Errors.Count([]byte(ErrUnblocked))
 	}
@@ -218,7 +217,7 @@ func (d *Dispatcher) ForgetAlone(s *command.Session) {
 }
 
 // endAlone is end with the world stopped.
-func (d *Dispatcher) endAlone(s *command.Session, reply func(*waiter, *resp.Writer)) (ended bool) {
+func (d *Dispatcher) endAlone(s *command.Session, reply func(*resp.Writer)) (ended bool) {
 	tx := d.own
 	if d.alone != nil {
 		tx = d.alone.tx
@@ -231,7 +230,7 @@ func (d *Dispatcher) endAlone(s *command.Session, reply func(*waiter, *resp.Writ
 
 // end ends the wait of a session with a reply; nil: with none. It reports false when it does not
 // wait any more.
-func (d *Dispatcher) end(s *command.Session, tx *keyspace.Tx, reply func(*waiter, *resp.Writer)) bool {
+func (d *Dispatcher) end(s *command.Session, tx *keyspace.Tx, reply func(*resp.Writer)) bool {
 	d.room.serving.Lock()
 	defer d.room.serving.Unlock()
 	wt := d.room.of(s)
@@ -248,20 +247,14 @@ func (d *Dispatcher) end(s *command.Session, tx *keyspace.Tx, reply func(*waiter
 	}
 	var b resp.Writer
 	b.SetProto(int(wt.guest.Proto))
-	reply(wt, &b)
+	reply(&b)
 	d.deliver(nil, wt, b.Buffer())
 	return true
 }
 
-func (wt *waiter) replyNull(b *resp.Writer) {
-	if wt.null == command.NullBulk {
-		b.Null()
-	} else {
-		b.NullArray()
-	}
-}
-
-func (wt *waiter) replyUnblocked(b *resp.Writer) { b.Error(ErrUnblocked) }
+// What the client of a wait that was ended is told.
+func replyNull(b *resp.Writer)      { b.NullArray() }
+func replyUnblocked(b *resp.Writer) { b.Error(ErrUnblocked) }
 
 // deliver hands the reply of a blocked command to its connection, which goes on from there.
 func (d *Dispatcher) deliver(by *Worker, wt *waiter, reply []byte) {

@@ -138,7 +138,7 @@ func (s *process) firstBlocked() string {
 
 // TestInputBehindBlocked sends more than a read's worth of commands behind one that blocks.
 func TestInputBehindBlocked(t *testing.T) {
-	const commands = 20000
+	const commands = 60000
 	onLoops(t, func(t *testing.T, s *process) {
 		c := s.dial()
 		defer c.Close()
