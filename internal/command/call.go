@@ -35,6 +35,7 @@ type Call struct {
 	hashed  int // index of the argument whose hash is known, 0: none
 	hash    uint64
 	scratch []byte          // Scratch's
+	key     keyspace.Key    // held's
 	fields  value.HashState // room for the hash that the command is about
 }
 
@@ -141,6 +142,13 @@ func (c *Call) Inspect(i int) keyspace.Key {
 // Peek looks up the key at argument i without counting or marking it as used.
 func (c *Call) Peek(i int) keyspace.Key {
 	return c.Tx.KeyHashed(int(c.Session.DB), c.Args[i], c.hashOf(i), keyspace.Peek)
+}
+
+// held keeps a key in the call, for values that hold on to it: as a variable of its handler it would be
+// an allocation. A call holds one key.
+func (c *Call) held(k keyspace.Key) *keyspace.Key {
+	c.key = k
+	return &c.key
 }
 
 func (c *Call) hashOf(i int) uint64 {

@@ -24,14 +24,14 @@ func (c *Call) encoder() *rdb.Encoder {
 }
 
 func dump(c *Call) error {
-	k := c.Read(1)
+	k := c.held(c.Read(1))
 	if !k.Exists() {
 		c.Reply.Null()
 		return nil
 	}
 	e := c.encoder()
 	defer encoders.Put(e)
-	payload, err := object.Dump(e, c.Scratch(), &k)
+	payload, err := object.Dump(e, c.Scratch(), k)
 	if err != nil {
 		return err
 	}
