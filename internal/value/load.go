@@ -13,7 +13,6 @@ package value
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
 
 	"tarn/internal/intset"
@@ -334,18 +333,7 @@ func (l *Loader) spreadField(field, value []byte, deadline int64) error {
 
 // AddPart adds a part of a stream, as an item (stream_save.go).
 // Errors: ErrBadStream, keyspace.ErrOutOfMemory.
-func (l *Loader) AddPart(item []byte) error { return streamError(l.stream.Add(item)) }
-
-// streamError returns what StreamBuilder returned as an error of the loader's.
-func streamError(err error) error {
-	switch {
-	case errors.Is(err, ErrStreamNoMemory):
-		return keyspace.ErrOutOfMemory
-	case err != nil:
-		return fmt.Errorf("%w: %w", ErrBadStream, err)
-	}
-	return nil
-}
+func (l *Loader) AddPart(item []byte) error { return l.stream.Add(item) }
 
 // storeTimed makes k hold a small hash whose fields have deadlines, the bytes of triples.
 func storeTimed(k *keyspace.Key, triples []byte) error {
@@ -389,7 +377,7 @@ func (l *Loader) Store(k *keyspace.Key) error {
 	case keyspace.Stream:
 		var s *Stream
 		if s, err = l.stream.Finish(); err != nil {
-			return streamError(err)
+			return err
 		}
 		err = k.SetBig(keyspace.Stream, s)
 	}

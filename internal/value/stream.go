@@ -68,9 +68,12 @@ func (s *Stream) Len() int { return int(s.length) }
 // Encoding returns what OBJECT ENCODING replies with.
 func (s *Stream) Encoding() string { return "stream" }
 
-// Bytes returns the size of all blocks, and about what Go holds for the stream and its groups.
-func (s *Stream) Bytes() uint64 {
-	bytes := s.bytes + streamGoBytes
+// Bytes returns the size of all blocks.
+func (s *Stream) Bytes() uint64 { return s.bytes }
+
+// GoBytes returns about what Go's heap holds for the stream, its groups and their consumers.
+func (s *Stream) GoBytes() uint64 {
+	bytes := uint64(streamGoBytes)
 	for _, g := range s.groups {
 		bytes += groupGoBytes + uint64(len(g.Name)) + uint64(len(g.consumers))*consumerGoBytes
 	}
@@ -262,12 +265,8 @@ func (s *Stream) Free(steps int) (done bool) {
 		s.remove(s.nodes, streamIDOf(s.heap, r), r)
 		s.free(r)
 	}
-	for steps > 0 && len(s.groups) > 0 {
-		last := len(s.groups) - 1
-		s.dead = append(s.dead, s.groups[last])
-		s.groups[last] = nil
-		s.groups = s.groups[:last]
-	}
+	s.dead = append(s.dead, s.groups...)
+	s.groups = nil
 	return s.freeDead(steps) && s.nodes.Len() == 0
 }
 

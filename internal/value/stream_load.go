@@ -1,5 +1,6 @@
 // Loading of streams: from the items of Save, and of older files (stream_save.go).
 //
+// The header may come before the nodes, as Save hands them out, or behind them, as it stands in files.
 // Everything is checked, since the items may come from anywhere: nodes deeply, the order of IDs, that
 // counts are right, that every pending entry belongs to one consumer.
 
@@ -7,46 +8,34 @@ package value
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 
+	"tarn/internal/keyspace"
 	"tarn/internal/mem"
-)
-
-// Errors of StreamBuilder.
-var (
-	ErrStream         = errors.New("corrupt stream")
-	ErrStreamNoMemory = errors.New("no memory for a stream")
 )
 
 // StreamBuilder makes a stream from items. After an error, Abort must be called.
 type StreamBuilder struct {
-	s        *Stream
-	lastNode StreamID // ID of the last entry so far
-	live     int
+	s    *Stream
+	last StreamID // of the last entry so far
+	live uint64
 
-	started   bool
-	old       bool   // of a version without the number of entries ever added
-	seen      uint64 // nodes that came before the header
-	nodes     uint64 // to come
-	groups    uint64
-	group     *StreamGroup // being read
-	pending   uint64       // entries of it still to come
-	consumers uint64
-	anyNumber bool // of consumers: it was not said
+	headed    bool
+	nodes     uint64 // so far
+	wantNodes uint64
+	groups    uint64 // still to come
+	group     *StreamGroup
+	pending   uint64 // entries of the group still to come
+	unowned   uint64 // entries of the group that no consumer holds yet
 	consumer  *StreamConsumer
 	held      uint64 // entries of the consumer still to come
-	unowned   uint64 // entries of the group that no consumer holds yet
 }
-
-// consumersUnknown, as the number of a group's consumers, says that it is not known.
-const consumersUnknown = 1<<64 - 1
 
 // NewStreamBuilder returns a builder of a stream in h. The lock of h's shard is held for every call.
 func NewStreamBuilder(h *mem.Heap) *StreamBuilder { return &StreamBuilder{s: NewStream(h)} }
 
-// Add takes the next item, without its length, and copies it. Errors: ErrStream and ErrStreamNode,
-// wrapped; ErrStreamNoMemory.
+// Add takes the next item, without its length, and copies it. Errors: ErrBadStream, wrapped;
+// keyspace.ErrOutOfMemory.
 func (b *StreamBuilder) Add(item []byte) error {
 	if len(item) == 0 {
 		return b.corrupt("empty item")
@@ -69,9 +58,9 @@ func (b *StreamBuilder) Add(item []byte) error {
 	return b.corrupt("kind of item")
 }
 
-// Finish returns the stream. Errors: ErrStream, wrapped.
+// Finish returns the stream. Errors: ErrBadStream, wrapped.
 func (b *StreamBuilder) Finish() (*Stream, error) {
-	if !b.started || b.nodes != 0 || b.groups != 0 || b.midGroup() {
+	if !b.hasNodes() || b.groups != 0 || b.inGroup() {
 		return nil, b.corrupt("missing items")
 	}
 	return b.s, nil
@@ -83,12 +72,13 @@ func (b *StreamBuilder) Abort() {
 	}
 }
 
-func (b *StreamBuilder) corrupt(what string) error { return fmt.Errorf("%w: %s", ErrStream, what) }
+func (b *StreamBuilder) corrupt(what string) error { return fmt.Errorf("%w: %s", ErrBadStream, what) }
 
-// midGroup tells whether items of the last group are missing.
-func (b *StreamBuilder) midGroup() bool {
-	return b.pending != 0 || b.consumers != 0 || b.held != 0 || b.unowned != 0
-}
+// hasNodes tells whether the header and all nodes have come.
+func (b *StreamBuilder) hasNodes() bool { return b.headed && b.nodes == b.wantNodes }
+
+// inGroup tells whether items of the last group are missing.
+func (b *StreamBuilder) inGroup() bool { return b.pending != 0 || b.held != 0 || b.unowned != 0 }
 
 // streamItem reads an item. Once something is missing, it reads zeros.
 type streamItem struct {
@@ -113,57 +103,46 @@ func (r *streamItem) id() StreamID { return readStreamID(r.take(streamIDSize)) }
 
 func (b *StreamBuilder) addHead(r *streamItem) error {
 	s := b.s
-	b.old = r.kind == streamItemOldHead
-	b.nodes, s.length, b.groups, s.added = r.word(), r.word(), r.word(), r.word()
+	b.wantNodes, s.length, b.groups, s.added = r.word(), r.word(), r.word(), r.word()
 	s.lastID, s.firstID, s.deleted = r.id(), r.id(), r.id()
-	if r.short || len(r.rest) != 0 || b.started {
+	if r.short || len(r.rest) != 0 || b.headed || b.nodes > b.wantNodes {
 		return b.corrupt("header")
 	}
-	if b.seen > 0 && b.seen != b.nodes {
-		return b.corrupt("number of nodes")
-	}
-	b.nodes -= b.seen
-	if b.old {
+	if r.kind == streamItemOldHead {
 		s.added = s.length
 	}
-	b.started = true
-	if b.nodes == 0 {
-		return b.endNodes()
-	}
-	return nil
+	b.headed = true
+	return b.endNodes()
 }
 
 func (b *StreamBuilder) addNode(r *streamItem) error {
 	master := r.id()
-	if r.short || b.started && b.nodes == 0 {
+	if r.short || b.hasNodes() {
 		return b.corrupt("node")
 	}
 	live, first, last, err := validateStreamNode(master, r.rest)
 	if err != nil {
 		return err
 	}
-	if !b.lastNode.Less(first) {
+	if b.nodes > 0 && !b.last.Less(first) {
 		return b.corrupt("order of nodes")
 	}
 	if !b.s.addNode(master, r.rest) {
-		return ErrStreamNoMemory
+		return keyspace.ErrOutOfMemory
 	}
-	b.lastNode = last
-	b.live += live
-	if !b.started {
-		b.seen++
-		return nil
-	}
-	if b.nodes--; b.nodes == 0 {
-		return b.endNodes()
-	}
-	return nil
+	b.last = last
+	b.live += uint64(live)
+	b.nodes++
+	return b.endNodes()
 }
 
-// endNodes checks the header against the nodes.
+// endNodes checks the header against the nodes, once they have come.
 func (b *StreamBuilder) endNodes() error {
 	s := b.s
-	if uint64(b.live) != s.length {
+	if !b.hasNodes() {
+		return nil
+	}
+	if b.live != s.length {
 		return b.corrupt("number of entries")
 	}
 	s.findFirst()
@@ -171,29 +150,25 @@ func (b *StreamBuilder) endNodes() error {
 		return b.corrupt("last ID")
 	}
 	if !s.dropTombstones(s.lastID) {
-		return ErrStreamNoMemory
+		return keyspace.ErrOutOfMemory
 	}
 	return nil
 }
 
 func (b *StreamBuilder) addGroup(r *streamItem) error {
-	incomplete := b.midGroup()
-	read := int64(r.word())
-	b.pending, b.consumers = r.word(), r.word()
-	last := r.id()
-	if b.anyNumber = b.consumers == consumersUnknown; b.anyNumber {
-		b.consumers = 0
-	}
-	if r.short || !b.started || b.nodes != 0 || b.groups == 0 || incomplete {
+	if !b.hasNodes() || b.groups == 0 || b.inGroup() {
 		return b.corrupt("group")
 	}
-	if b.s.Group(r.rest) != nil {
-		return b.corrupt("two groups of one name")
+	read := int64(r.word())
+	b.pending, _ = r.word(), r.word() // how many consumers a group has is not always known
+	last := r.id()
+	if r.short || b.s.Group(r.rest) != nil {
+		return b.corrupt("group")
 	}
 	if r.kind == streamItemOldGroup {
 		read = b.s.CountTo(last)
 	}
-	b.group, b.consumer, b.held, b.unowned = b.s.AddGroup(r.rest, last, read), nil, 0, b.pending
+	b.group, b.consumer, b.unowned = b.s.AddGroup(r.rest, last, read), nil, b.pending
 	b.groups--
 	return nil
 }
@@ -208,7 +183,7 @@ func (b *StreamBuilder) addPending(r *streamItem) error {
 			return b.corrupt("an ID is pending twice")
 		}
 		if !b.s.addUnowned(b.group, p) {
-			return ErrStreamNoMemory
+			return keyspace.ErrOutOfMemory
 		}
 		b.pending--
 	}
@@ -231,7 +206,7 @@ func (s *Stream) addUnowned(g *StreamGroup, p StreamPending) bool {
 func (b *StreamBuilder) addConsumer(r *streamItem) error {
 	seen, active := int64(r.word()), int64(r.word())
 	held := r.word()
-	if r.short || b.group == nil || b.pending != 0 || b.held != 0 || b.consumers == 0 && !b.anyNumber || held > b.unowned {
+	if r.short || b.group == nil || b.pending != 0 || b.held != 0 || held > b.unowned {
 		return b.corrupt("consumer")
 	}
 	if b.group.Consumer(r.rest) != nil {
@@ -242,9 +217,6 @@ func (b *StreamBuilder) addConsumer(r *streamItem) error {
 	}
 	b.consumer, b.held = b.s.AddConsumer(b.group, r.rest, seen), held
 	b.consumer.Active = active
-	if !b.anyNumber {
-		b.consumers--
-	}
 	return nil
 }
 
@@ -259,7 +231,7 @@ func (b *StreamBuilder) addHeld(r *streamItem) error {
 		}
 		p.Consumer = b.consumer
 		if !b.s.insert(b.consumer.pending, p.ID, p.ref) {
-			return ErrStreamNoMemory
+			return keyspace.ErrOutOfMemory
 		}
 		b.s.writePending(&p)
 		b.held--

@@ -13,11 +13,7 @@
 
 package value
 
-import (
-	"errors"
-
-	"tarn/internal/listpack"
-)
+import "tarn/internal/listpack"
 
 const (
 	streamEntryDeleted = 1 // flags of an entry
@@ -29,9 +25,6 @@ const (
 	streamMasterFixed = 3       // elements of the master entry before its fields
 	streamMaxListpack = 1 << 30 // bytes
 )
-
-// ErrStreamNode is returned for bytes that are no stream node.
-var ErrStreamNode = errors.New("corrupt stream node")
 
 // streamNode is a view of one node.
 type streamNode struct {

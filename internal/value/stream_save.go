@@ -13,9 +13,8 @@
 //	'I' (ID)...                                                              until pending of them have come
 //
 // Kinds P and I do not come where nothing is pending, and their entries come in no order. entriesRead
-// is -1 where it is not known, activeTime -1 for never. A loader takes the same items in the same
-// order (StreamBuilder), but the header may follow the nodes, as in RDB, and a group's number of
-// consumers may be -1 for not known. Of an older RDB version some facts are missing: then the first byte of the
+// is -1 where it is not known, activeTime -1 for never. A loader takes the same items (StreamBuilder),
+// but the header may come behind the nodes, and consumers need not be known. Of an older RDB version some facts are missing: then the first byte of the
 // header is 'h' instead of 'H' and added, first ID and max deleted ID are zeros, 'g' instead of 'G'
 // and entriesRead is 0, 'c' instead of 'C' and activeTime is 0; the loader fills them in.
 //

@@ -13,10 +13,10 @@ import (
 
 // validateStreamNode checks the listpack of a node with the given master ID. It returns the number
 // of live entries and the IDs of the first and the last entry, deleted ones counted. Errors:
-// ErrStreamNode, wrapped.
+// ErrBadStream, wrapped.
 func validateStreamNode(master StreamID, lp []byte) (live int, first, last StreamID, err error) {
 	if err := listpack.Validate(lp); err != nil {
-		return 0, first, last, fmt.Errorf("%w: %w", ErrStreamNode, err)
+		return 0, first, last, fmt.Errorf("%w: %w", ErrBadStream, err)
 	}
 	c := streamChecker{lp: lp, at: listpack.First(lp)}
 	wantLive, wantDeleted, fields := c.count(), c.count(), c.count()
@@ -59,7 +59,7 @@ type streamChecker struct {
 
 func (c *streamChecker) fail(what string) {
 	if c.err == nil {
-		c.err = fmt.Errorf("%w: offset %d: %s", ErrStreamNode, c.at, what)
+		c.err = fmt.Errorf("%w: offset %d: %s", ErrBadStream, c.at, what)
 	}
 }
 
