@@ -214,7 +214,7 @@ func (g *generator) transaction(conn int) []call {
 // command returns one command for the connection.
 func (g *generator) command(conn int) call {
 	families := []func(int) call{g.stringWrite, g.stringWrite, g.stringRead, g.numeric, g.bits, g.bits, g.estimates,
-		g.sets, g.sets, g.sets, g.generic, g.generic, g.expiry, g.expiry, g.spread, g.serial}
+		g.sets, g.sets, g.sets, g.lists, g.lists, g.generic, g.generic, g.expiry, g.expiry, g.spread, g.serial}
 	if g.inMulti[conn] {
 		families = families[:len(families)-3] // what is compared by more than one command, or settled
 		c := g.familyWithoutSettling(families, conn)
