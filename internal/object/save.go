@@ -68,7 +68,13 @@ func Dump(enc *rdb.Encoder, dst []byte, k *keyspace.Key) ([]byte, error) {
 	if k.Shape() != keyspace.InBig {
 		return rdb.EndDump(appendPacked(enc, dst, &h, k.Shape(), k.Packed()), start), nil
 	}
-	dst, c := begin(enc, dst, &h, value.Show(k))
+	return dumpBig(enc, dst, &h, k)
+}
+
+// dumpBig is Dump of a Big: apart, since what it captures stands in Go's heap.
+func dumpBig(enc *rdb.Encoder, dst []byte, h *rdb.Head, k *keyspace.Key) ([]byte, error) {
+	start := len(dst)
+	dst, c := begin(enc, dst, h, value.Show(k))
 	err := value.Items(k, func(items []byte) { dst = c.AppendItems(dst, items) })
 	if err != nil {
 		return dst[:start], err
