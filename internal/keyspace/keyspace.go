@@ -9,7 +9,7 @@
 // A key's hash chooses its shard. A shard has one heap, one lock, and its part of every database: a
 // table of entries and a tree of deadlines. All work on keys goes through a Tx, which locks the
 // shards of the keys it was told of, in ascending order, and hands out Keys. The order of locks in
-// the whole server: world, shards ascending, journal.
+// the whole server: world, the right to serve blocked clients, shards ascending, journal.
 package keyspace
 
 import (
