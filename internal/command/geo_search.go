@@ -8,6 +8,7 @@ package command
 import (
 	"cmp"
 	"slices"
+	"sync"
 
 	"tarn/internal/geo"
 	"tarn/internal/resp"
@@ -85,7 +86,9 @@ func (c *Call) geoSearch(form geoForm) error {
 	if err := s.parse(c, z); err != nil {
 		return err
 	}
-	found := s.find(z)
+	room := foundRoom.Get().(*[]foundPlace)
+	found := s.find(z, (*room)[:0])
+	defer s.giveBack(room, found)
 	total := len(found)
 	if s.count > 0 && int64(total) > s.count {
 		total = int(s.count)
@@ -266,9 +269,9 @@ type foundPlace struct {
 }
 
 // find returns the places in the area: with ANY no more than asked for.
-func (s *geoSearch) find(z value.ZSet) (found []foundPlace) {
+func (s *geoSearch) find(z value.ZSet, found []foundPlace) []foundPlace {
 	if z.Len() == 0 {
-		return nil
+		return found
 	}
 	var room [9]geo.Range
 	for _, r := range s.area.AppendRanges(room[:0]) {
@@ -292,8 +295,18 @@ func (s *geoSearch) find(z value.ZSet) (found []foundPlace) {
 	return found
 }
 
-// manyPlaces is the most places that room is made for before they are found.
+// manyPlaces is the most places that room is made for before they are found, and kept afterwards.
 const manyPlaces = 256
+
+// foundRoom keeps room for the places of a search: garbage would be most of what a small one costs.
+var foundRoom = sync.Pool{New: func() any { return new([]foundPlace) }}
+
+func (s *geoSearch) giveBack(room *[]foundPlace, found []foundPlace) {
+	if cap(found) <= manyPlaces {
+		*room = found
+	}
+	foundRoom.Put(room)
+}
 
 func (s *geoSearch) isEnough(found int) bool { return s.any && int64(found) >= s.count }
 

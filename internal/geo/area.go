@@ -14,16 +14,45 @@ const (
 	radian      = float64(math.Pi) / 180
 )
 
-// Distance returns the meters between two points, along the great circle.
-func Distance(a, b Point) float64 {
-	v := math.Sin((float64(b.Lon*radian) - float64(a.Lon*radian)) / 2)
+// place is a point in radians, with the cosine of its latitude.
+type place struct{ lon, lat, cos float64 }
+
+func placeOf(p Point) place {
+	lat := float64(p.Lat * radian)
+	return place{float64(p.Lon * radian), lat, math.Cos(lat)}
+}
+
+// Distance returns the meters between two points, along the great circle. It is good to some 1e-8 m.
+func Distance(a, b Point) float64 { return distance(placeOf(a), placeOf(b)) }
+
+func distance(a, b place) float64 {
+	v := nearSin((b.lon - a.lon) / 2)
 	if v == 0 {
-		return latDistance(a.Lat, b.Lat)
+		return earthRadius * math.Abs(b.lat-a.lat)
 	}
-	lat1, lat2 := float64(a.Lat*radian), float64(b.Lat*radian)
-	u := math.Sin((lat2 - lat1) / 2)
-	h := float64(u*u) + float64(math.Cos(lat1)*math.Cos(lat2)*v*v)
-	return 2 * earthRadius * math.Asin(math.Sqrt(h))
+	u := nearSin((b.lat - a.lat) / 2)
+	h := float64(u*u) + float64(a.cos*b.cos*v*v)
+	return 2 * earthRadius * nearAsin(math.Sqrt(h))
+}
+
+// near is up to where a few terms of a series give a sine or an arc sine: most places that are
+// compared are near each other.
+const near = 0.1
+
+func nearSin(x float64) float64 {
+	if math.Abs(x) > near {
+		return math.Sin(x)
+	}
+	s := x * x
+	return x + x*s*(-1.0/6+s*(1.0/120+s*(-1.0/5040+s*(1.0/362880-s/39916800))))
+}
+
+func nearAsin(y float64) float64 {
+	if y > near {
+		return math.Asin(y)
+	}
+	s := y * y
+	return y + y*s*(1.0/6+s*(3.0/40+s*(15.0/336+s*(105.0/3456+s*(945.0/42240+s*(10395.0/599040+s*135135.0/9676800))))))
 }
 
 // latDistance returns the meters between two latitudes.
@@ -38,12 +67,19 @@ type Area struct {
 	Radius        float64 // in units, as are the sides
 	Width, Height float64
 	Unit          float64 // m
+
+	center   place // of Center, once prepared
+	prepared bool
 }
 
-// Distance returns the meters from the center to a point, and whether the point is in the area.
+// Distance returns the meters from the center to a point, and whether the point is in the area, which
+// must not change after the first call.
 func (a *Area) Distance(p Point) (meters float64, ok bool) {
+	if !a.prepared {
+		a.center, a.prepared = placeOf(a.Center), true
+	}
 	if !a.Box {
-		meters = Distance(a.Center, p)
+		meters = distance(a.center, placeOf(p))
 		return meters, meters <= a.Radius*a.Unit
 	}
 	if latDistance(p.Lat, a.Center.Lat) > a.Height*a.Unit/2 {
@@ -52,7 +88,7 @@ func (a *Area) Distance(p Point) (meters float64, ok bool) {
 	if Distance(p, Point{a.Center.Lon, p.Lat}) > a.Width*a.Unit/2 {
 		return 0, false
 	}
-	return Distance(a.Center, p), true
+	return distance(a.center, placeOf(p)), true
 }
 
 // bounds returns the longitudes and latitudes between which the area lies.
