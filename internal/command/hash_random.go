@@ -30,7 +30,7 @@ func hrandfield(c *Call) error {
 		return err
 	}
 	length := h.Len()
-	reply := func(field, v value.Item) { c.replyPairOf(field, v, values) }
+	reply := func(field, v value.Item) { replyFieldTo(c.Reply, field, v, values) }
 	switch {
 	case length == 0 || count == 0:
 		c.Reply.Array(0)
@@ -39,17 +39,12 @@ func hrandfield(c *Call) error {
 	case count < 0:
 		c.replyPairs(int(-count), values)
 		h.Draw(c.Tx.Rand(), -count, reply)
+	case count < int64(length):
+		c.replyPairs(int(count), values)
+		h.Sample(c.Tx.Rand(), int(count), reply)
 	default:
-		wanted := int(min(count, int64(length)))
-		c.replyPairs(wanted, values)
-		if wanted < length {
-			h.Sample(c.Tx.Rand(), wanted, reply)
-			return nil
-		}
-		h.Each(func(field, v value.Item, _ int64) bool {
-			reply(field, v)
-			return true
-		})
+		c.replyPairs(length, values)
+		c.replyFields(&k, &h, length, func(w *resp.Writer, field, v value.Item) { replyFieldTo(w, field, v, values) })
 	}
 	return nil
 }
@@ -70,13 +65,13 @@ func (c *Call) hrandfield() error {
 	return nil
 }
 
-// replyPairOf replies with a field, with its value if that is wanted: a pair of its own in RESP3.
-func (c *Call) replyPairOf(field, v value.Item, values bool) {
-	if values && c.Reply.Proto() == resp.RESP3 {
-		c.Reply.Array(2)
+// replyFieldTo writes a field, with its value if that is wanted: a pair of its own in RESP3.
+func replyFieldTo(w *resp.Writer, field, v value.Item, values bool) {
+	if values && w.Proto() == resp.RESP3 {
+		w.Array(2)
 	}
-	c.replyMember(field)
+	replyMemberTo(w, field)
 	if values {
-		c.replyMember(v)
+		replyMemberTo(w, v)
 	}
 }

@@ -214,7 +214,8 @@ func (g *generator) transaction(conn int) []call {
 // command returns one command for the connection.
 func (g *generator) command(conn int) call {
 	families := []func(int) call{g.stringWrite, g.stringWrite, g.stringRead, g.numeric, g.bits, g.bits, g.estimates,
-		g.sets, g.sets, g.sets, g.lists, g.lists, g.generic, g.generic, g.expiry, g.expiry, g.spread, g.serial}
+		g.sets, g.sets, g.sets, g.lists, g.lists, g.hashes, g.hashes,
+		g.generic, g.generic, g.expiry, g.expiry, g.spread, g.serial}
 	if g.inMulti[conn] {
 		families = families[:len(families)-3] // what is compared by more than one command, or settled
 		c := g.familyWithoutSettling(families, conn)
@@ -278,6 +279,45 @@ func (g *generator) sets(int) call {
 		args = append(args, "STORE", pick(g.r, "sorted", key()))
 	}
 	return call{args: args}
+}
+
+// hashes have keys of their own, and visit others.
+func (g *generator) hashes(int) call {
+	key := func() string {
+		if g.oneIn(10) {
+			return g.key()
+		}
+		return "hash:" + strconv.Itoa(g.r.IntN(4))
+	}
+	several := func(args ...string) []string {
+		for range 1 + g.r.IntN(8) {
+			args = append(args, g.member())
+		}
+		return args
+	}
+	switch g.r.IntN(12) {
+	case 0, 1, 2:
+		args := []string{pick(g.r, "HSET", "HMSET"), key()}
+		for range 1 + g.r.IntN(6) {
+			args = append(args, g.member(), g.value())
+		}
+		return call{args: args}
+	case 3:
+		return call{args: []string{"HSETNX", key(), g.member(), g.value()}}
+	case 4, 5:
+		return call{args: several("HDEL", key())}
+	case 6:
+		return call{args: several("HMGET", key())}
+	case 7:
+		return call{args: []string{pick(g.r, "HGET", "HEXISTS", "HSTRLEN"), key(), g.member()}}
+	case 8:
+		return call{args: []string{"HINCRBY", key(), g.member(), g.integer()}}
+	case 9:
+		return call{args: []string{"HINCRBYFLOAT", key(), g.member(), g.float()}}
+	case 10:
+		return call{args: []string{pick(g.r, "HKEYS", "HVALS"), key()}, judge: inOrder}
+	}
+	return call{args: []string{pick(g.r, "HLEN", "TYPE"), key()}}
 }
 
 // member draws from few, so that sets have some in common.
