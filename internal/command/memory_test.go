@@ -32,9 +32,12 @@ func TestMemoryUsageIsExact(t *testing.T) {
 		c.do("SET", fmt.Sprintf("string:%d", i), randomText(r, r.IntN(10_000)))
 	}
 	seen := map[string]bool{}
+	for i := range 5 {
+		c.do("XGROUP", "CREATE", fmt.Sprintf("stream:%d", i), "g", "0", "MKSTREAM")
+	}
 	for step := range 20_000 {
 		args := randomCollectionCommand(r)
-		if reply := c.do(args...); strings.HasPrefix(reply, "-") && !strings.HasPrefix(reply, "-ERR no such key") {
+		if reply := c.do(args...); strings.HasPrefix(reply, "-") && !strings.HasPrefix(reply, "-ERR no such key") && !strings.HasPrefix(reply, "-NOGROUP") {
 			t.Fatalf("seed %d, step %d: %.100q: %s", seed, step, args, reply)
 		}
 		if step%100 == 99 {
@@ -42,7 +45,7 @@ func TestMemoryUsageIsExact(t *testing.T) {
 		}
 	}
 	for _, want := range []string{"hash listpack", "hash hashtable", "set intset", "set listpack", "set hashtable",
-		"zset listpack", "zset skiplist", "list listpack", "list quicklist"} {
+		"zset listpack", "zset skiplist", "stream stream", "list listpack", "list quicklist"} {
 		if !seen[want] {
 			t.Errorf("seed %d: no %s was looked at, but %v", seed, want, seen)
 		}
@@ -84,7 +87,7 @@ func randomCollectionCommand(r *rand.Rand) []string {
 		return strconv.Itoa(r.IntN(100 << r.IntN(20)))
 	}
 	key := func(kind string) string { return kind + ":" + strconv.Itoa(r.IntN(5)) }
-	kind := pick(r, []string{"hash", "set", "zset", "list"})
+	kind := pick(r, []string{"hash", "set", "zset", "list", "stream"})
 	name := key(kind)
 	if r.IntN(200) == 0 {
 		return []string{pick(r, []string{"DEL", "UNLINK"}), name}
@@ -93,6 +96,9 @@ func randomCollectionCommand(r *rand.Rand) []string {
 		return []string{"COPY", name, key(kind) + "'", "REPLACE"}
 	}
 	args := []string{pick(r, collectionCommands[kind]), name}
+	if kind == "stream" {
+		return append(args, randomStreamArguments(r, args[0], some)...)
+	}
 	n := 1 + r.IntN(6)
 	switch args[0] {
 	case "HSET", "ZADD":
@@ -133,10 +139,31 @@ func randomCollectionCommand(r *rand.Rand) []string {
 	return args
 }
 
+// randomStreamArguments returns what follows the key, or the key of XREADGROUP, which is then another.
+func randomStreamArguments(r *rand.Rand, name string, some func() string) []string {
+	id := func() string { return strconv.FormatInt(someDay.UnixMilli(), 10) + "-" + strconv.Itoa(r.IntN(300)) }
+	switch name {
+	case "XADD":
+		args := []string{"*", "f", some(), "g", some()}
+		if r.IntN(3) == 0 {
+			args = append(args, "field"+some(), some())
+		}
+		return args
+	case "XTRIM":
+		return []string{"MAXLEN", pick(r, []string{"=", "~"}), strconv.Itoa(r.IntN(200))}
+	case "XACK":
+		return []string{"g", id(), id(), id()}
+	case "XCLAIM":
+		return []string{"g", "d", "0", id(), id(), "FORCE"}
+	}
+	return []string{id(), id(), id()} // XDEL
+}
+
 // collectionCommands are those that change one type's; a few also read another.
 var collectionCommands = map[string][]string{
-	"hash": {"HSET", "HSET", "HSET", "HDEL", "HINCRBY"},
-	"set":  {"SADD", "SADD", "SADD", "SREM", "SPOP", "SINTERSTORE", "SUNIONSTORE", "SDIFFSTORE", "SMOVE"},
-	"zset": {"ZADD", "ZADD", "ZADD", "ZREM", "ZINCRBY", "ZPOPMIN", "ZPOPMAX", "ZUNIONSTORE", "ZDIFFSTORE"},
-	"list": {"LPUSH", "RPUSH", "LPOP", "RPOP", "LINSERT", "LREM", "LTRIM", "LMOVE"},
+	"hash":   {"HSET", "HSET", "HSET", "HDEL", "HINCRBY"},
+	"set":    {"SADD", "SADD", "SADD", "SREM", "SPOP", "SINTERSTORE", "SUNIONSTORE", "SDIFFSTORE", "SMOVE"},
+	"zset":   {"ZADD", "ZADD", "ZADD", "ZREM", "ZINCRBY", "ZPOPMIN", "ZPOPMAX", "ZUNIONSTORE", "ZDIFFSTORE"},
+	"stream": {"XADD", "XADD", "XADD", "XDEL", "XTRIM", "XACK", "XCLAIM"},
+	"list":   {"LPUSH", "RPUSH", "LPOP", "RPOP", "LINSERT", "LREM", "LTRIM", "LMOVE"},
 }
