@@ -147,8 +147,8 @@ func TestAncientForms(t *testing.T) {
 	seed := chance.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	enc := &Encoder{Compress: true}
-	for _, count := range []int{2, 6, 30, 600} {
-		for round := range 4 {
+	for _, count := range []int{6, 20, 60, 600} {
+		for round := range max(1, 60/count) {
 			members := ancientElements(r, count)
 			pairs, triples, scores, texts := []string{}, []string{}, []string{}, []byte{}
 			relative, absolute, binaries := []byte{}, []byte{}, []byte{}
