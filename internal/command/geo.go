@@ -41,14 +41,18 @@ options:
 	if len(places) == 0 || len(places)%3 != 0 || o.onlyNew && o.onlyOld {
 		return ErrSyntax
 	}
-	pairs := make([][]byte, 0, len(places)/3*2)
+	var room [16][]byte
+	pairs, digits := room[:0], c.Scratch()
 	for ; len(places) > 0; places = places[3:] {
 		p, err := parsePoint(places[0], places[1])
 		if err != nil {
 			return err
 		}
-		pairs = append(pairs, resp.AppendUint(nil, geo.Encode(p)), places[2])
+		start := len(digits)
+		digits = resp.AppendUint(digits, geo.Encode(p))
+		pairs = append(pairs, digits[start:], places[2])
 	}
+	c.KeepScratch(digits)
 	return c.zadd(pairs, &o)
 }
 

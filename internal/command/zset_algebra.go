@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"sync"
 
 	"tarn/internal/keyspace"
 	"tarn/internal/resp"
@@ -53,6 +54,7 @@ func (l *scoredList) sort() {
 type operand struct {
 	key    keyspace.Key
 	weight float64
+	digits [20]byte // room for the text of an integer
 }
 
 func (o *operand) isSet() bool { return o.key.Exists() && o.key.Type() == keyspace.Set }
@@ -80,10 +82,9 @@ func (o *operand) weighed(m value.Member) (score float64, ok bool) {
 	if o.isSet() {
 		return o.weight, o.set().HasMember(m)
 	}
-	var room [32]byte
 	name := m.Str
 	if m.IsInt {
-		name = m.AppendTo(room[:0])
+		name = m.AppendTo(o.digits[:0])
 	}
 	s := o.zset().Find(name)
 	return s.Score * o.weight, s.Exists
@@ -132,12 +133,29 @@ func maxScore(a, b float64) float64 {
 	return a
 }
 
-// algebra is what a command of this file asks for.
+// algebra is what a command of this file asks for, and what comes out. It is taken from a pool, and
+// given back: small operations are many, and garbage would be most of what they cost.
 type algebra struct {
+	out        scoredList
 	operands   []operand
 	aggregate  aggregate
 	withScores bool
 	limit      int64 // of ZINTERCARD; 0: none
+}
+
+var algebras = sync.Pool{New: func() any { return new(algebra) }}
+
+// keptMembers is for how many members room is kept.
+const keptMembers = 256
+
+func (a *algebra) giveBack() {
+	clear(a.operands)
+	out := scoredList{members: a.out.members[:0], digits: a.out.digits[:0]}
+	if cap(out.members) > keptMembers || cap(out.digits) > keptMembers*8 {
+		out = scoredList{}
+	}
+	*a = algebra{operands: a.operands[:0], out: out}
+	algebras.Put(a)
 }
 
 // algebraOptions says which options a command takes.
@@ -145,7 +163,8 @@ type algebraOptions struct {
 	weights, withScores, limit bool
 }
 
-// parseAlgebra reads the operands, whose number is argument i, and options.
+// parseAlgebra reads the operands, whose number is argument i, and options. The outcome is to be given
+// back.
 func (c *Call) parseAlgebra(i int, takes algebraOptions) (*algebra, error) {
 	n, err := parseInt(c.Args[i])
 	if err != nil {
@@ -158,15 +177,21 @@ func (c *Call) parseAlgebra(i int, takes algebraOptions) (*algebra, error) {
 	if n > int64(len(c.Args)-first) {
 		return nil, ErrSyntax
 	}
-	a := &algebra{operands: make([]operand, n), aggregate: sumScores}
-	for j := range a.operands {
-		o := &a.operands[j]
-		o.key, o.weight = c.Read(first+j), 1
+	a := algebras.Get().(*algebra)
+	a.aggregate = sumScores
+	for j := range int(n) {
+		o := operand{key: c.Read(first + j), weight: 1}
+		a.operands = append(a.operands, o)
 		if o.key.CheckType(keyspace.ZSet) != nil && o.key.CheckType(keyspace.Set) != nil {
+			a.giveBack()
 			return nil, keyspace.ErrWrongType
 		}
 	}
-	return a, a.parseOptions(c.Args[first+int(n):], takes)
+	if err := a.parseOptions(c.Args[first+int(n):], takes); err != nil {
+		a.giveBack()
+		return nil, err
+	}
+	return a, nil
 }
 
 func (a *algebra) parseOptions(args [][]byte, takes algebraOptions) error {
@@ -215,8 +240,8 @@ func (a *algebra) bySize() {
 	slices.SortStableFunc(a.operands, func(x, y operand) int { return cmp.Compare(x.len(), y.len()) })
 }
 
-// union returns the members of any operand.
-func (a *algebra) union() (out scoredList) {
+// union finds the members of any operand.
+func (a *algebra) union() {
 	a.bySize()
 	for i := range a.operands {
 		before, behind := a.operands[:i], a.operands[i+1:]
@@ -231,11 +256,10 @@ func (a *algebra) union() (out scoredList) {
 					score = a.aggregate(score, orZero(other))
 				}
 			}
-			out.add(m, score)
+			a.out.add(m, score)
 			return true
 		})
 	}
-	return out
 }
 
 // common hands the members of all operands to fn until it returns false.
@@ -253,27 +277,25 @@ func (a *algebra) common(fn func(m value.Member, score float64) bool) {
 	})
 }
 
-// inter returns the members of all operands.
-func (a *algebra) inter() (out scoredList) {
+// inter finds the members of all operands.
+func (a *algebra) inter() {
 	a.common(func(m value.Member, score float64) bool {
-		out.add(m, score)
+		a.out.add(m, score)
 		return true
 	})
-	return out
 }
 
-// diff returns the members of the first operand that no other has.
-func (a *algebra) diff() (out scoredList) {
+// diff finds the members of the first operand that no other has.
+func (a *algebra) diff() {
 	a.operands[0].each(func(m value.Member, score float64) bool {
 		for j := range a.operands[1:] {
 			if a.operands[1+j].has(m) {
 				return true
 			}
 		}
-		out.add(m, score)
+		a.out.add(m, score)
 		return true
 	})
-	return out
 }
 
 func zunion(c *Call) error { return c.algebra((*algebra).union, true) }
@@ -283,16 +305,17 @@ func zinter(c *Call) error { return c.algebra((*algebra).inter, true) }
 func zdiff(c *Call) error { return c.algebra((*algebra).diff, false) }
 
 // algebra replies with the outcome of an operation.
-func (c *Call) algebra(operation func(*algebra) scoredList, weights bool) error {
+func (c *Call) algebra(operation func(*algebra), weights bool) error {
 	a, err := c.parseAlgebra(1, algebraOptions{weights: weights, withScores: true})
 	if err != nil {
 		return err
 	}
-	out := operation(a)
-	out.sort()
-	c.replyPairs(len(out.members), a.withScores)
-	for i := range out.members {
-		c.replyPair(value.Member{Str: out.members[i].Member}, out.members[i].Score, a.withScores)
+	defer a.giveBack()
+	operation(a)
+	a.out.sort()
+	c.replyPairs(len(a.out.members), a.withScores)
+	for _, s := range a.out.members {
+		c.replyPair(value.Member{Str: s.Member}, s.Score, a.withScores)
 	}
 	return nil
 }
@@ -304,14 +327,15 @@ func zinterstore(c *Call) error { return c.algebraStore((*algebra).inter, true) 
 func zdiffstore(c *Call) error { return c.algebraStore((*algebra).diff, false) }
 
 // algebraStore stores the outcome of an operation at the first key.
-func (c *Call) algebraStore(operation func(*algebra) scoredList, weights bool) error {
+func (c *Call) algebraStore(operation func(*algebra), weights bool) error {
 	a, err := c.parseAlgebra(2, algebraOptions{weights: weights})
 	if err != nil {
 		return err
 	}
-	out := operation(a)
-	out.sort()
-	return c.storeZSet(1, out.members, storing{c.Spec.FullName, 1})
+	defer a.giveBack()
+	operation(a)
+	a.out.sort()
+	return c.storeZSet(1, a.out.members, storing{c.Spec.FullName, 1})
 }
 
 func zintercard(c *Call) error {
@@ -319,6 +343,7 @@ func zintercard(c *Call) error {
 	if err != nil {
 		return err
 	}
+	defer a.giveBack()
 	found := int64(0)
 	a.common(func(value.Member, float64) bool {
 		found++

@@ -26,6 +26,17 @@ func TestSortedSetsTakeNoGoMemory(t *testing.T) {
 			{"ZRANGE", "z", "2", "(6", "BYSCORE", "LIMIT", "1", "2"}, {"ZREVRANGEBYSCORE", "z", "6", "2"}, {"ZLEXCOUNT", "z", "-", "[m"},
 			{"ZMSCORE", "z", "member-1", "nobody"}, {"ZRANDMEMBER", "z"},
 			{"GEOPOS", "g", "member-1"}, {"GEODIST", "g", "member-1", "member-2", "km"}, {"GEOHASH", "g", "member-1"},
+			{"GEOADD", "g", "1.5", "2.5", "member-1", "3.5", "4.5", "member-2"},
+		} {
+			allocates(t, c, members, args)
+		}
+		// Operations on small sets come out of a pool.
+		c.do("ZADD", "few", "1", "member-1", "2", "member-2", "3", "17")
+		c.do("GEOADD", "near", "1", "1", "a", "1.1", "1.1", "b")
+		for _, args := range [][]string{
+			{"ZINTER", "2", "few", "z", "WITHSCORES"}, {"ZUNION", "2", "few", "few"}, {"ZDIFF", "2", "few", "z"},
+			{"ZINTERSTORE", "out", "2", "few", "z"}, {"ZINTERCARD", "2", "few", "z"},
+			{"GEOSEARCH", "near", "FROMLONLAT", "1", "1", "BYRADIUS", "100", "km", "ASC", "WITHDIST", "WITHCOORD"},
 		} {
 			allocates(t, c, members, args)
 		}

@@ -205,7 +205,8 @@ func storeZSet(k *keyspace.Key, sorted []Scored) error {
 		packs = len(sorted[i].Member) <= limits.ZSetPackValue
 	}
 	if packs {
-		return k.SetPacked(keyspace.ZSet, keyspace.Pack, packScored(sorted))
+		var room [1 << 10]byte
+		return k.SetPacked(keyspace.ZSet, keyspace.Pack, appendPack(room[:0], sorted))
 	}
 	big := newBigZSet(k.Heap())
 	for i := range sorted {

@@ -236,8 +236,10 @@ func packedNameBound(lp []byte, b *NameBound, upper bool) (rank int) {
 }
 
 // packScored returns the listpack of members in order.
-func packScored(sorted []Scored) []byte {
-	lp := listpack.AppendNew(nil)
+func packScored(sorted []Scored) []byte { return appendPack(nil, sorted) }
+
+func appendPack(dst []byte, sorted []Scored) []byte {
+	lp := listpack.AppendNew(dst)
 	for i := range sorted {
 		var p packedScore
 		p.set(sorted[i].Score)
