@@ -158,13 +158,48 @@ func (s Set) Scan(cursor uint64, fn func(m Member)) uint64 {
 // AddAll adds members, at least one, and returns how many were missing. Errors:
 // keyspace.ErrOutOfMemory, and then none were added.
 func (s Set) AddAll(members [][]byte) (added int, err error) {
+	if len(members) == 1 {
+		if err = s.expect(1); err == nil {
+			var was bool
+			if was, err = s.add(members[0], 1); was && err == nil {
+				added = 1
+			}
+		}
+		return added, err
+	}
+	if s.key.Exists() && s.key.Shape() == keyspace.InBig {
+		return s.addMarked(members)
+	}
+	var room [2048]byte // keeps what is there, to be put back
+	var old []byte
+	shape := keyspace.InBig
+	if s.key.Exists() {
+		shape, old = s.key.Shape(), append(room[:0], s.key.Packed()...)
+	}
+	err = s.expect(len(members))
+	for i := 0; i < len(members) && err == nil; i++ {
+		var was bool
+		if was, err = s.add(members[i], len(members)); was {
+			added++
+		}
+	}
+	if err == nil {
+		return added, nil
+	}
+	if old == nil {
+		s.key.Delete()
+	} else if put := s.key.SetPacked(keyspace.Set, shape, old); put != nil {
+		return 0, put // what it had is free again, so this does not come
+	}
+	return 0, err
+}
+
+// addMarked is AddAll of a table, from which to remove takes no memory.
+func (s Set) addMarked(members [][]byte) (added int, err error) {
 	var few [4]uint64
 	missing := few[:]
 	if len(members) > 64*len(missing) {
 		missing = make([]uint64, (len(members)+63)/64)
-	}
-	if err := s.expect(len(members)); err != nil {
-		return 0, err
 	}
 	for i, m := range members {
 		was, err := s.add(m, len(members))
@@ -184,7 +219,7 @@ func (s Set) AddAll(members [][]byte) (added int, err error) {
 func (s Set) takeBack(members [][]byte, missing []uint64) {
 	for i, m := range members {
 		if missing[i/64]&(1<<(i%64)) != 0 {
-			s.Remove(m) // a refusal of memory here leaves it: it was asked for, after all
+			s.cutFromTable(s.table().find(m))
 		}
 	}
 }
