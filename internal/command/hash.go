@@ -444,8 +444,11 @@ func hstrlen(c *Call) error {
 	if err != nil {
 		return err
 	}
-	v, _ := h.Get(c.Args[2])
-	c.Reply.Int(int64(v.Len()))
+	length := 0
+	if v, found := h.Get(c.Args[2]); found {
+		length = v.Len()
+	}
+	c.Reply.Int(int64(length))
 	return nil
 }
 

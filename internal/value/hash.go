@@ -160,14 +160,19 @@ func (h *Hash) GetTimed(field []byte) (value Item, deadline int64, ok bool) {
 			return Item{}, 0, false
 		}
 		e := h.big.at(p)
-		return Item{Str: e.value}, endOf(int64(e.number)), !h.isPast(int64(e.number))
+		if h.isPast(int64(e.number)) {
+			return Item{}, 0, false
+		}
+		return Item{Str: e.value}, endOf(int64(e.number)), true
 	}
 	at := h.find(field)
 	if at < 0 {
 		return Item{}, 0, false
 	}
-	deadline = h.endAt(at)
-	return listpack.Get(h.lp, h.valueAt(at)), endOf(deadline), !h.isPast(deadline)
+	if deadline = h.endAt(at); h.isPast(deadline) {
+		return Item{}, 0, false
+	}
+	return listpack.Get(h.lp, h.valueAt(at)), endOf(deadline), true
 }
 
 // endOf turns a stored deadline, 0 for none, into one as keyspace has it.
