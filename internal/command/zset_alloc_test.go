@@ -30,14 +30,18 @@ func TestSortedSetsTakeNoGoMemory(t *testing.T) {
 		} {
 			allocates(t, c, members, args)
 		}
-		// Operations on small sets come out of a pool.
+		// Operations on small sets come out of a pool, which the race detector empties now and then.
 		c.do("ZADD", "few", "1", "member-1", "2", "member-2", "3", "17")
 		c.do("GEOADD", "near", "1", "1", "a", "1.1", "1.1", "b")
-		for _, args := range [][]string{
+		operations := [][]string{
 			{"ZINTER", "2", "few", "z", "WITHSCORES"}, {"ZUNION", "2", "few", "few"}, {"ZDIFF", "2", "few", "z"},
 			{"ZINTERSTORE", "out", "2", "few", "z"}, {"ZINTERCARD", "2", "few", "z"},
 			{"GEOSEARCH", "near", "FROMLONLAT", "1", "1", "BYRADIUS", "100", "km", "ASC", "WITHDIST", "WITHCOORD"},
-		} {
+		}
+		if underRace {
+			operations = nil
+		}
+		for _, args := range operations {
 			allocates(t, c, members, args)
 		}
 		// What pops or removes puts it back.
