@@ -143,6 +143,40 @@ func decoded(v Value) (out []string, err error) {
 	}
 }
 
+// TestValkeyHash shows that 22 is another type in files and payloads of Valkey 9, and that the number by
+// which it is known here is none outside.
+func TestValkeyHash(t *testing.T) {
+	body := []byte("\x02\x01a\x01b\x00\x10\xa5\xd4\xe8\x00\x00\x00\x01c\x01d\xff\xff\xff\xff\xff\xff\xff\xff")
+	want := []string{"a", "b", "1000000000000", "c", "d", "0"}
+	payload := func(t byte, version uint16) []byte {
+		return sealed(binary.LittleEndian.AppendUint16(append([]byte{t}, body...), version))
+	}
+	v, err := ParseDump(payload(22, valkeyVersion), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := decoded(v); err != nil || !slices.Equal(got, want) {
+		t.Errorf("payload: %q, %v; want %q", got, err, want)
+	}
+	if _, err := ParseDump(payload(26, valkeyVersion), true); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("type 26: %v", err)
+	}
+	file := slices.Concat([]byte("VALKEY080\x16\x01k"), body, []byte{opEOF}, make([]byte, checksumBytes))
+	var got []string
+	for _, bufferBytes := range []int{64, 1 << 16} {
+		if _, err = Scan(strings.NewReader(string(file)), Options{BufferBytes: bufferBytes}, func(rec *Record) error {
+			got, err = decoded(rec.Value)
+			return err
+		}); err != nil || !slices.Equal(got, want) {
+			t.Errorf("file: %q, %v; want %q", got, err, want)
+		}
+	}
+	file[9] = 26
+	if _, err = Scan(strings.NewReader(string(file)), Options{}, func(rec *Record) error { return nil }); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("type 26 in a file: %v", err)
+	}
+}
+
 func TestAncientForms(t *testing.T) {
 	seed := chance.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))

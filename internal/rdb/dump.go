@@ -57,8 +57,8 @@ func ParseDump(payload []byte, checksum bool) (Value, error) {
 	if body == 0 {
 		return Value{}, fmt.Errorf("dump payload without a value: %w", ErrTruncated)
 	}
-	t := payload[0]
-	if int(t) >= len(types) || types[t].name == "" || types[t].refused || foreign(t, version) {
+	t := meant(payload[0], version)
+	if int(t) >= len(types) || types[t].name == "" || types[t].refused {
 		return Value{}, fmt.Errorf("dump payload of type %d (%s): %w", t, TypeName(t), ErrUnsupported)
 	}
 	end, st := skipValue(t, payload[:body], 1)

@@ -278,7 +278,7 @@ func (it *Items) decode(from *walk) error {
 	}
 	b, _ := it.window()
 	switch from.typ {
-	case typeHash, typeHashDeadlines, typeHashDeadlinesA:
+	case typeHash, typeHashDeadlines, typeHashDeadlinesA, typeHashValkey:
 		if item.Value, err = it.text(&p.b, 1); err != nil {
 			return err
 		}
@@ -302,7 +302,7 @@ func (it *Items) decode(from *walk) error {
 
 // fieldDeadline returns the deadline that is stored as n: Unix ms, or 0.
 func fieldDeadline(from *walk, n uint64) (int64, error) {
-	if n == 0 {
+	if n == 0 || from.typ == typeHashValkey && n == unknown {
 		return 0, nil
 	}
 	at := int64(n)

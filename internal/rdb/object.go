@@ -47,6 +47,8 @@ const (
 	typeHashTriplesA    = 23
 	typeHashDeadlines   = 24 // deadlines count from the soonest
 	typeHashTriples     = 25
+	typeHashValkey      = 26 // 22 in files
+	noType              = 242
 	maxCount            = 1 << 40 // elements: no server holds so many
 	maxDeadline         = 1<<48 - 1
 	streamIDBytes       = 16
@@ -205,6 +207,9 @@ func (w *walk) element(f *field, p *part) {
 	case typeHashDeadlines, typeHashDeadlinesA:
 		p.nums[0] = f.length()
 		p.a, p.b = f.string(), f.string()
+	case typeHashValkey:
+		p.a, p.b = f.string(), f.string()
+		p.nums[0] = f.uint64()
 	case typeZSet:
 		p.a = f.string()
 		p.at = f.scoreText()
@@ -228,6 +233,8 @@ func (w *walk) leastPartBytes() uint64 {
 		return 3
 	case typeZSet2:
 		return 9
+	case typeHashValkey:
+		return 10
 	}
 	return 1
 }

@@ -17,6 +17,7 @@ type state struct {
 	expireMs int64 // of the next key, like idle and freq: None when not said
 	idle     int64
 	freq     int
+	version  int // of the file
 }
 
 // newState is the state at the start of a body.
@@ -72,7 +73,7 @@ func (s *state) next(b []byte, pos int, ev *event) status {
 		}
 		op := b[pos]
 		if op < lowestOpcode {
-			return readObject(b, pos, ev)
+			return readObject(s.version, b, pos, ev)
 		}
 		end, forState, st := s.take(op, b, pos+1)
 		if !forState {
@@ -149,9 +150,9 @@ func (ev *event) check(op byte, st status) status {
 	return st
 }
 
-// readObject finds the parts of the type, key and value at b[pos:].
-func readObject(b []byte, pos int, ev *event) status {
-	ev.kind, ev.typ, ev.value = keyEvent, b[pos], 0
+// readObject finds the parts of the type, key and value at b[pos:] of a file of a version.
+func readObject(version int, b []byte, pos int, ev *event) status {
+	ev.kind, ev.typ, ev.value = keyEvent, meant(b[pos], version), 0
 	key, st := readString(b, pos+1)
 	ev.key, ev.end = key, key.end
 	if int(ev.typ) >= len(types) || types[ev.typ].name == "" {

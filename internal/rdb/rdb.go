@@ -70,7 +70,7 @@ type objectType struct {
 	refused bool // objects of this type are not loaded
 }
 
-// types has a row for each object type that Redis ever wrote. Valkey 9 gives 22 another meaning.
+// types has a row for each object type that Redis ever wrote, and for Valkey 9's meaning of 22.
 var types = [...]objectType{
 	TypeString:         {"string", StringKind, 1, false},
 	typeList:           {"list", ListKind, 1, false},
@@ -93,10 +93,11 @@ var types = [...]objectType{
 	typeStream2:        {"stream, second form", StreamKind, 10, false},
 	typeSetListpack:    {"set as listpack", SetKind, 11, false},
 	typeStream3:        {"stream, third form", StreamKind, 11, false},
-	typeHashDeadlinesA: {"hash with field deadlines (pre-release, or Valkey's)", HashKind, 12, false},
+	typeHashDeadlinesA: {"hash with field deadlines (pre-release)", HashKind, 12, false},
 	typeHashTriplesA:   {"hash with field deadlines as listpack (pre-release)", HashKind, 12, false},
 	typeHashDeadlines:  {"hash with field deadlines", HashKind, 12, false},
 	typeHashTriples:    {"hash with field deadlines as listpack", HashKind, 12, false},
+	typeHashValkey:     {"hash with field deadlines, Valkey's", HashKind, valkeyVersion, false},
 }
 
 // TypeName returns a name for the object type t, for messages: "unknown" when there is no such type.
@@ -124,9 +125,18 @@ func readable(version int) bool {
 	return version >= 1 && version <= NewestVersion || version == valkeyVersion
 }
 
-// foreign tells whether type t has, in files and payloads of a version, a meaning that is not read:
-// Valkey's hashes with field deadlines have the number of a pre-release of Redis's.
-func foreign(t byte, version int) bool { return t == typeHashDeadlinesA && version == valkeyVersion }
+// meant returns the type that t means in files and payloads of a version: Valkey's hashes with field
+// deadlines have the number of a pre-release of Redis's. It is one that no row of types has for a
+// type of ours that has no number.
+func meant(t byte, version int) byte {
+	switch {
+	case t == typeHashDeadlinesA && version == valkeyVersion:
+		return typeHashValkey
+	case t == typeHashValkey:
+		return noType
+	}
+	return t
+}
 
 // parseHeader returns the version named by the first headerBytes of a file.
 // Errors: ErrCorrupt when it is no RDB file, ErrVersion.

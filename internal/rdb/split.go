@@ -118,9 +118,6 @@ func (s *splitter) run() error {
 	for {
 		got := s.state.next(s.batch.buf[:s.end], s.pos, &s.ev)
 		s.pos = s.ev.at
-		if s.isForeign() {
-			return &Error{Offset: s.offset + int64(s.ev.at), What: s.ev.describe(), Err: ErrUnsupported}
-		}
 		if s.isLarge(got) {
 			if err := s.large(); err != nil {
 				return err
@@ -146,11 +143,6 @@ func (s *splitter) run() error {
 	}
 }
 
-// isForeign tells whether the walk met an object of a type that Valkey means something else by.
-func (s *splitter) isForeign() bool {
-	return s.ev.kind == keyEvent && foreign(s.ev.typ, s.result.Version)
-}
-
 // header reads the header.
 func (s *splitter) header() error {
 	for s.end < headerBytes {
@@ -159,7 +151,7 @@ func (s *splitter) header() error {
 		}
 	}
 	version, err := parseHeader(s.batch.buf)
-	s.result.Version = version
+	s.result.Version, s.state.version = version, version
 	s.pos, s.start = headerBytes, headerBytes
 	return err
 }
