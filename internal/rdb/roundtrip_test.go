@@ -73,11 +73,13 @@ func stringShapes(r *rand.Rand) []string {
 func randomEntries(r *rand.Rand) []entry {
 	var entries []entry
 	shapes := stringShapes(r)
+	keys := map[string]bool{}
 	for i, shape := range shapes {
 		e := entry{DB: i * 3 / len(shapes) * 7, Key: "k" + strconv.Itoa(i), Value: shape, ExpireMs: None, Idle: None, Freq: None}
-		if i%3 == 0 && len(shape) > 0 {
+		if i%3 == 0 && len(shape) > 0 && !keys[shape+shape] { // No server writes a key twice, or loads it.
 			e.Key, e.Value = shape+shape, shapes[r.IntN(len(shapes))]
 		}
+		keys[e.Key] = true
 		if r.IntN(3) == 0 {
 			e.ExpireMs = r.Int64N(1 << 45)
 		}

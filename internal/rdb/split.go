@@ -152,6 +152,7 @@ func (s *splitter) header() error {
 	}
 	version, err := parseHeader(s.batch.buf)
 	s.result.Version, s.state.version = version, version
+	s.batch.start = s.state
 	s.pos, s.start = headerBytes, headerBytes
 	return err
 }
