@@ -123,7 +123,7 @@ func (s *Stream) EndSave() {
 // nextUnsaved returns the node to be saved next.
 func (s *Stream) nextUnsaved() (r mem.Ref, found bool) {
 	c := s.cut
-	first := MaxStreamID
+	var first StreamID // aside, where r is one
 	if c.aside.Len() > 0 {
 		_, r = c.aside.At(0)
 		first = streamIDOf(s.heap, r)
@@ -136,7 +136,7 @@ func (s *Stream) nextUnsaved() (r mem.Ref, found bool) {
 		return r, r != 0
 	}
 	_, live := s.nodes.At(i)
-	if id := streamIDOf(s.heap, live); id.Less(first) && !c.end.Less(id) {
+	if id := streamIDOf(s.heap, live); (r == 0 || id.Less(first)) && !c.end.Less(id) {
 		return live, true
 	}
 	return r, r != 0

@@ -9,7 +9,7 @@ import (
 )
 
 // shapeCommands tell of the shape, or walk it.
-var shapeCommands = []string{"object", "memory", "debug", "dump", "restore", "hscan", "sscan", "zscan", "hrandfield", "srandmember", "zrandmember", "spop", "pfdebug", "info", "strlen", "get"}
+var shapeCommands = []string{"object", "memory", "debug", "dump", "restore", "hscan", "sscan", "zscan", "hrandfield", "srandmember", "zrandmember", "spop", "pfdebug", "info", "strlen", "get", "xinfo"}
 
 // unorderedCommands reply with members in the order of the shape.
 var unorderedCommands = []string{"hgetall", "hkeys", "hvals", "smembers", "sinter", "sunion", "sdiff", "sort", "sort_ro", "exec"}
