@@ -1,5 +1,4 @@
-// How fast strings are encoded, found and decoded. Fixed seeds; MB/s are of the file's bytes, but of
-// the string's for LZF.
+// How fast strings are encoded, found and decoded. Fixed seeds; MB/s are of the file's bytes.
 
 package rdb
 
@@ -28,33 +27,6 @@ func benchValue(r *rand.Rand, kind string, length int) []byte {
 }
 
 var benchKinds = []string{"random", "json", "constant"}
-
-func BenchmarkLZF(b *testing.B) {
-	for _, kind := range benchKinds {
-		for _, size := range []int{64, 400, 16 << 10, 1 << 20} {
-			in := benchValue(rand.New(rand.NewPCG(1, 0)), kind, size)
-			var c compressor
-			var out []byte
-			b.Run(fmt.Sprintf("compress/kind=%s/bytes=%d", kind, size), func(b *testing.B) {
-				b.SetBytes(int64(size))
-				for b.Loop() {
-					out, _ = c.appendCompressed(out[:0], in, len(in)-leastSaving)
-				}
-				b.ReportMetric(float64(len(out))/float64(size), "ratio")
-			})
-			packed := appendAll(&c, string(in))
-			b.Run(fmt.Sprintf("decompress/kind=%s/bytes=%d", kind, size), func(b *testing.B) {
-				b.SetBytes(int64(size))
-				dst := make([]byte, size)
-				for b.Loop() {
-					if err := decompress(dst, packed); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-		}
-	}
-}
 
 func BenchmarkAppendEntry(b *testing.B) {
 	for _, kind := range benchKinds {

@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+
+	"tarn/internal/lzf"
 )
 
 const (
@@ -31,7 +33,7 @@ type Encoder struct {
 	// DefaultVersion.
 	Version int
 
-	lzf compressor
+	lzf lzf.Compressor
 }
 
 // MaxStringBytes returns the most that AppendString can append for a string of length bytes.
@@ -126,7 +128,7 @@ func AppendInt(dst []byte, n int64) []byte {
 func (e *Encoder) appendCompressed(dst, s []byte) (out []byte, ok bool) {
 	start := len(dst)
 	var room [maxStringOverhead]byte
-	out, ok = e.lzf.appendCompressed(append(dst, room[:]...), s, len(s)-leastSaving)
+	out, ok = e.lzf.Append(append(dst, room[:]...), s, len(s)-leastSaving)
 	if !ok {
 		return dst, false
 	}

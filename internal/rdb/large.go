@@ -12,6 +12,7 @@ import (
 	"io"
 
 	"tarn/internal/invariant"
+	"tarn/internal/lzf"
 )
 
 // directBytes is from which size on a read goes past the buffer.
@@ -103,16 +104,16 @@ func (v *LargeValue) refill(need int) error {
 // decodeMore decodes on into the window, all of which has been read.
 func (v *LargeValue) decodeMore() error {
 	s := v.s
-	if v.to > len(v.window)-lzfMaxCopy {
-		copy(v.window, v.window[v.to-lzfWindow:v.to])
-		v.from, v.to = lzfWindow, lzfWindow
+	if v.to > len(v.window)-lzf.MaxCopy {
+		copy(v.window, v.window[v.to-lzf.Window:v.to])
+		v.from, v.to = lzf.Window, lzf.Window
 	}
-	const longestToken = 1 + lzfMaxLiterals
+	const longestToken = 1 + lzf.MaxLiterals
 	if err := v.refill(min(longestToken, v.left)); err != nil {
 		return err
 	}
 	stored := s.batch.buf[s.pos:min(s.end, s.pos+v.left)]
-	to, used, ok := decompressTokens(v.window, v.to, stored)
+	to, used, ok := lzf.DecompressTokens(v.window, v.to, stored)
 	v.given += int64(to - v.to)
 	v.to = to
 	v.left -= used

@@ -11,6 +11,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"testing"
+
+	"tarn/internal/lzf"
 	"testing/iotest"
 )
 
@@ -65,7 +67,7 @@ func TestLargeValuesReadInPart(t *testing.T) {
 
 func TestLargeValuesThatLie(t *testing.T) {
 	value := bytes.Repeat([]byte("some text "), 3000)
-	var c compressor
+	var c lzf.Compressor
 	packed := appendAll(&c, string(value))
 	for _, tc := range []struct {
 		name   string
@@ -76,7 +78,7 @@ func TestLargeValuesThatLie(t *testing.T) {
 		{"right", len(value), packed, nil},
 		{"shorter", len(value) - 1, packed, ErrCorrupt},
 		{"longer", len(value) + 1, packed, ErrCorrupt},
-		{"much longer", len(packed) * lzfExpansion, packed, ErrCorrupt},
+		{"much longer", len(packed) * lzf.Expansion, packed, ErrCorrupt},
 		{"empty", 0, packed, ErrCorrupt},
 		{"a token cut off", len(value), packed[:len(packed)-1], ErrCorrupt},
 		{"a copy from before the start", len(value), append([]byte{0x20, 0x05}, packed...), ErrCorrupt},
@@ -95,7 +97,7 @@ func TestLargeValuesThatLie(t *testing.T) {
 func TestLargeValueWithMore(t *testing.T) {
 	value := benchValue(rand.New(rand.NewPCG(5, 0)), "json", 300000)
 	for _, claimed := range []int{1000, 65535, 65536, 65537, 100000, 299999} {
-		var c compressor
+		var c lzf.Compressor
 		packed := appendAll(&c, string(value))
 		file := append(AppendHeader(nil, DefaultVersion), TypeString, 1, 'k')
 		file = append(appendCompressedHeader(file, len(packed), claimed), packed...)

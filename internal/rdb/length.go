@@ -8,6 +8,8 @@ package rdb
 import (
 	"encoding/binary"
 	"math"
+
+	"tarn/internal/lzf"
 )
 
 // status is the outcome of reading at a place in a window.
@@ -150,7 +152,7 @@ func readCompressed(b []byte, pos int) (s stringSpan, st status) {
 	if st != done {
 		return stringSpan{end: at}, st
 	}
-	if packed > maxStringBytes || length > packed*lzfExpansion {
+	if packed > maxStringBytes || length > packed*lzf.Expansion {
 		return stringSpan{}, bad
 	}
 	s = stringSpan{form: lzfForm, start: at, end: at + int(packed), number: int64(length)}

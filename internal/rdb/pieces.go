@@ -2,20 +2,22 @@
 //
 // The compressed length stands before the compressed bytes. So a large string is compressed twice:
 // once to count, keeping nothing, and once to write. Both passes go by the same segments and thus
-// say the same (lzf.go). The string must stay as it is from the first call to the last.
+// say the same (package lzf). The string must stay as it is from the first call to the last.
 
 package rdb
+
+import "tarn/internal/lzf"
 
 const (
 	segmentBytes = 32 << 10
 
 	// PieceBytes is the most that one Pieces.AppendTo appends.
-	PieceBytes = segmentBytes + segmentBytes/lzfMaxLiterals + 1
+	PieceBytes = segmentBytes + segmentBytes/lzf.MaxLiterals + 1
 )
 
 // Pieces is what is left to write of one large string.
 type Pieces struct {
-	lzf   *compressor // nil: the string is written as it is
+	lzf   *lzf.Compressor // nil: the string is written as it is
 	value []byte
 	next  int // the first byte of value not yet written
 }
@@ -25,10 +27,10 @@ type Pieces struct {
 // is set. The encoder is not used for anything else until nothing more is left.
 func (e *Encoder) BeginLarge(dst, key, value []byte) ([]byte, Pieces) {
 	dst = e.AppendString(append(dst, TypeString), key)
-	if _, small := smallInt(value); !small && e.Compress && len(value) <= lzfMaxInput {
-		packed := e.lzf.countSegments(value)
+	if _, small := smallInt(value); !small && e.Compress && len(value) <= lzf.MaxInput {
+		packed := countSegments(&e.lzf, value)
 		if packed <= len(value)-leastSaving {
-			e.lzf.begin(len(value))
+			e.lzf.Begin(len(value))
 			return appendCompressedHeader(dst, packed, len(value)), Pieces{lzf: &e.lzf, value: value}
 		}
 	}
@@ -45,17 +47,17 @@ func (p *Pieces) AppendTo(dst []byte) []byte {
 	if p.lzf == nil {
 		return append(dst, p.value[from:to]...)
 	}
-	dst, _ = p.lzf.appendSegment(dst, p.value, from, to, PieceBytes)
+	dst, _ = p.lzf.AppendSegment(dst, p.value, from, to, PieceBytes)
 	return dst
 }
 
 // countSegments returns how many bytes in takes when compressed segment by segment.
-func (c *compressor) countSegments(in []byte) int {
+func countSegments(c *lzf.Compressor, in []byte) int {
 	var scratch [PieceBytes]byte
 	total := 0
-	c.begin(len(in))
+	c.Begin(len(in))
 	for from := 0; from < len(in); from += segmentBytes {
-		out, _ := c.appendSegment(scratch[:0], in, from, min(from+segmentBytes, len(in)), PieceBytes)
+		out, _ := c.AppendSegment(scratch[:0], in, from, min(from+segmentBytes, len(in)), PieceBytes)
 		total += len(out)
 	}
 	return total

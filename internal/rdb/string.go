@@ -10,6 +10,8 @@ import (
 	"math"
 	"slices"
 	"strconv"
+
+	"tarn/internal/lzf"
 )
 
 // Value is an encoded object. It borrows its bytes.
@@ -66,7 +68,10 @@ func (s String) DecodeInto(dst []byte) error {
 		copy(dst, s.stored)
 		return nil
 	case lzfForm:
-		return decompress(dst, s.stored)
+		if !lzf.Decompress(dst, s.stored) {
+			return ErrCorrupt
+		}
+		return nil
 	}
 	strconv.AppendInt(dst[:0], s.number, 10)
 	return nil
@@ -82,8 +87,8 @@ func (s String) AppendTo(dst []byte) ([]byte, error) {
 	}
 	start, end := len(dst), len(dst)+int(s.number)
 	dst = slices.Grow(dst, int(s.number))
-	if err := decompress(dst[start:end], s.stored); err != nil {
-		return dst[:start], err
+	if !lzf.Decompress(dst[start:end], s.stored) {
+		return dst[:start], ErrCorrupt
 	}
 	return dst[:end], nil
 }

@@ -1,7 +1,7 @@
-// LZF: the compression of RDB strings.
+// LZF: the compression that Redis uses, in files and in memory.
 //
 // A stream is a run of tokens (docs/formats/rdb.md#lzf): up to 32 literal bytes, or a copy of 3 to
-// 264 bytes from at most 8192 bytes back. The compressor remembers in a small hash table where it
+// 264 bytes from at most 8192 bytes back. The Compressor remembers in a small hash table where it
 // last saw each three bytes. It keeps one table for all its inputs and never clears it between
 // them: entries are positions in the sequence of all inputs so far, and one that lies before the
 // current input is stale.
@@ -10,7 +10,8 @@
 // copies reach back into earlier segments, tokens do not cross the ends. The output is a function
 // of the input and the segment size alone, so a first pass may count and a second one emit.
 
-package rdb
+// Package lzf compresses bytes in the LZF format, and back.
+package lzf
 
 import (
 	"encoding/binary"
@@ -19,31 +20,32 @@ import (
 )
 
 const (
-	lzfMaxLiterals = 32
-	lzfMinCopy     = 3
-	lzfMaxCopy     = 264
-	lzfWindow      = 8192 // the farthest a copy reaches back
-	lzfLongCopy    = 7    // in the token's length field: a further byte of length follows
-	lzfExpansion   = 88   // a token of 3 bytes yields 264: no stream grows by a larger factor
+	MaxLiterals = 32
+	minCopy     = 3
+	MaxCopy     = 264
+	Window      = 8192 // the farthest a copy reaches back
+	longCopy    = 7    // in the token's length field: a further byte of length follows
+	Expansion   = 88   // a token of 3 bytes yields 264: no stream grows by a larger factor
 
-	lzfMaxSkip      = 31
-	lzfMaxTableBits = 14
-	lzfMinTableBits = 8
+	maxSkip      = 31
+	maxTableBits = 14
+	minTableBits = 8
 
-	// lzfMaxInput bounds an input so that positions fit the table's 32 bits with room to spare.
-	lzfMaxInput = math.MaxInt32
+	// MaxInput bounds an input so that positions fit the table's 32 bits with room to spare.
+	MaxInput = math.MaxInt32
 )
 
-// compressor is the memory of one writer of compressed strings. Its zero value is ready.
-type compressor struct {
+// Compressor is the memory of one writer of compressed bytes, 64 KiB. Its zero value is ready; one
+// goroutine uses it at a time.
+type Compressor struct {
 	base   uint32 // position of the current input's first byte; every older position is below it
 	length uint32 // of the current input
 	shift  uint   // 32 less the bits of hash in use
-	seen   [1 << lzfMaxTableBits]uint32
+	seen   [1 << maxTableBits]uint32
 }
 
-// begin starts an input of length bytes, at most lzfMaxInput.
-func (c *compressor) begin(length int) {
+// Begin starts an input of length bytes, at most MaxInput.
+func (c *Compressor) Begin(length int) {
 	if next := uint64(c.base) + uint64(c.length); c.base == 0 || next+uint64(length) > math.MaxUint32 {
 		clear(c.seen[:])
 		c.base = 1
@@ -52,27 +54,27 @@ func (c *compressor) begin(length int) {
 	}
 	c.length = uint32(length)
 	// A short input uses a small part of the table, which stays in the cache.
-	c.shift = 32 - uint(min(max(bits.Len(uint(length)), lzfMinTableBits), lzfMaxTableBits))
+	c.shift = 32 - uint(min(max(bits.Len(uint(length)), minTableBits), maxTableBits))
 }
 
-// appendSegment appends in[from:to] in compressed form to dst, and gives up when more than limit
+// AppendSegment appends in[from:to] in compressed form to dst, and gives up when more than limit
 // bytes would have been appended: it then returns dst with ok false. Segments of one input are
-// given in order, after begin. Without ok, what lies beyond the returned dst is garbage.
-func (c *compressor) appendSegment(dst, in []byte, from, to, limit int) (out []byte, ok bool) {
+// given in order, after Begin. Without ok, what lies beyond the returned dst is garbage.
+func (c *Compressor) AppendSegment(dst, in []byte, from, to, limit int) (out []byte, ok bool) {
 	stop := len(dst) + limit
 	literals, i := from, from
 	in = in[:to]
 	for i+4 <= len(in) {
 		word := binary.LittleEndian.Uint32(in[i:])
-		slot := (word << 8 * 2654435761) >> (c.shift & 31) & (1<<lzfMaxTableBits - 1)
+		slot := (word << 8 * 2654435761) >> (c.shift & 31) & (1<<maxTableBits - 1)
 		at := int(int64(c.seen[slot]) - int64(c.base))
 		c.seen[slot] = c.base + uint32(i)
-		if at < 0 || i-at > lzfWindow || (binary.LittleEndian.Uint32(in[at:])^word)<<8 != 0 {
+		if at < 0 || i-at > Window || (binary.LittleEndian.Uint32(in[at:])^word)<<8 != 0 {
 			// Steps grow where nothing is found, so that incompressible data costs little.
-			i += 1 + min((i-literals)>>6, lzfMaxSkip)
+			i += 1 + min((i-literals)>>6, maxSkip)
 			continue
 		}
-		copied := lzfMinCopy + matching(in[at+lzfMinCopy:], in[i+lzfMinCopy:min(len(in), i+lzfMaxCopy)])
+		copied := minCopy + matching(in[at+minCopy:], in[i+minCopy:min(len(in), i+MaxCopy)])
 		if dst, ok = appendLiterals(dst, in[literals:i], stop); !ok {
 			return dst, false
 		}
@@ -81,7 +83,7 @@ func (c *compressor) appendSegment(dst, in []byte, from, to, limit int) (out []b
 		literals = i
 		if i+4 <= len(in) { // The end of a copy often begins the next one.
 			word = binary.LittleEndian.Uint32(in[i-1:])
-			c.seen[(word<<8*2654435761)>>(c.shift&31)&(1<<lzfMaxTableBits-1)] = c.base + uint32(i-1)
+			c.seen[(word<<8*2654435761)>>(c.shift&31)&(1<<maxTableBits-1)] = c.base + uint32(i-1)
 		}
 	}
 	return appendLiterals(dst, in[literals:], stop)
@@ -104,11 +106,11 @@ func matching(a, b []byte) int {
 
 // appendLiterals appends tokens for p unless dst would become longer than stop.
 func appendLiterals(dst, p []byte, stop int) (out []byte, ok bool) {
-	if len(dst)+len(p)+(len(p)+lzfMaxLiterals-1)/lzfMaxLiterals > stop {
+	if len(dst)+len(p)+(len(p)+MaxLiterals-1)/MaxLiterals > stop {
 		return dst, false
 	}
 	for len(p) > 0 {
-		n := min(len(p), lzfMaxLiterals)
+		n := min(len(p), MaxLiterals)
 		dst = append(dst, byte(n-1))
 		dst = append(dst, p[:n]...)
 		p = p[n:]
@@ -118,49 +120,46 @@ func appendLiterals(dst, p []byte, stop int) (out []byte, ok bool) {
 
 // appendCopy appends the token for distance-1 back and length-2 bytes.
 func appendCopy(dst []byte, back, length int) []byte {
-	if length < lzfLongCopy {
+	if length < longCopy {
 		return append(dst, byte(length<<5|back>>8), byte(back))
 	}
-	return append(dst, byte(lzfLongCopy<<5|back>>8), byte(length-lzfLongCopy), byte(back))
+	return append(dst, byte(longCopy<<5|back>>8), byte(length-longCopy), byte(back))
 }
 
-// appendCompressed appends p in compressed form to dst, unless that takes more than limit bytes:
+// Append appends p in compressed form to dst, unless that takes more than limit bytes:
 // then it returns dst with ok false.
-func (c *compressor) appendCompressed(dst, p []byte, limit int) (out []byte, ok bool) {
-	if len(p) > lzfMaxInput {
+func (c *Compressor) Append(dst, p []byte, limit int) (out []byte, ok bool) {
+	if len(p) > MaxInput {
 		return dst, false
 	}
-	c.begin(len(p))
-	out, ok = c.appendSegment(dst, p, 0, len(p), limit)
+	c.Begin(len(p))
+	out, ok = c.AppendSegment(dst, p, 0, len(p), limit)
 	if !ok {
 		return dst, false
 	}
 	return out, true
 }
 
-// decompress fills dst, all of it and nothing beyond it, from the tokens of src, all of them.
-// Errors: ErrCorrupt, and dst is then partly filled.
-func decompress(dst, src []byte) error {
-	out, in, ok := decompressTokens(dst, 0, src)
-	if !ok || out != len(dst) || in != len(src) {
-		return ErrCorrupt
-	}
-	return nil
+// Decompress fills dst, all of it and nothing beyond it, from the tokens of src, all of them. It
+// reports false when they do not fit, and dst is then partly filled.
+func Decompress(dst, src []byte) bool {
+	out, in, ok := DecompressTokens(dst, 0, src)
+	return ok && out == len(dst) && in == len(src)
 }
 
-// decompressTokens decodes tokens of src into dst from dst[out:] on, where dst[:out] was decoded
+// DecompressTokens decodes tokens of src into dst from dst[out:] on, where dst[:out] was decoded
 // before, until a token is cut off by the end of src or does not fit dst. It returns how much of
 // both is used; ok is false when a copy reaches back beyond the start of dst.
-func decompressTokens(dst []byte, out int, src []byte) (newOut, in int, ok bool) {
+func DecompressTokens(dst []byte, out int, src []byte) (newOut, in int, ok bool) {
 	for in < len(src) {
 		token := int(src[in])
-		if token < lzfMaxLiterals {
+		if token < MaxLiterals {
 			n, from := token+1, in+1
 			if from+n > len(src) || out+n > len(dst) {
 				break
 			}
-			if from+lzfMaxLiterals <= len(src) && out+lzfMaxLiterals <= len(dst) {
-				*(*[lzfMaxLiterals]byte)(dst[out:]) = *(*[lzfMaxLiterals]byte)(src[from:])
+			if from+MaxLiterals <= len(src) && out+MaxLiterals <= len(dst) {
+				*(*[MaxLiterals]byte)(dst[out:]) = *(*[MaxLiterals]byte)(src[from:])
 			} else {
 				copy(dst[out:out+n], src[from:])
 			}
@@ -168,7 +167,7 @@ func decompressTokens(dst []byte, out int, src []byte) (newOut, in int, ok bool)
 			continue
 		}
 		length, used := token>>5, 2
-		if length == lzfLongCopy {
+		if length == longCopy {
 			used = 3
 		}
 		if in+used > len(src) {
