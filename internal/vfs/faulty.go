@@ -164,6 +164,14 @@ func (f *Faulty) SyncDir(name string) error {
 	return f.fs.SyncDir(name)
 }
 
+// Free tells how many bytes there is room for.
+func (f *Faulty) Free(name string) (int64, error) {
+	if err := f.fails("free", name, false); err != nil {
+		return 0, err
+	}
+	return f.fs.Free(name)
+}
+
 // faultyFile passes Name on by itself.
 type faultyFile struct {
 	File

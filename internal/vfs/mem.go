@@ -29,7 +29,11 @@ type Mem struct {
 	mu   sync.Mutex // guards everything below, and all nodes
 	root *node
 	tick int64 // counts changes; serves as time of modification
+	used int64 // bytes said to be taken, of maxMem
 }
+
+// maxMem is the size of a Mem, in bytes, as far as Free tells.
+const maxMem = 1 << 60
 
 var _ FS = (*Mem)(nil)
 
@@ -242,6 +246,23 @@ func (m *Mem) SyncDir(name string) error {
 	}
 	n.kept, n.renames = maps.Clone(n.names), nil
 	return nil
+}
+
+// Free returns what SetFree said. A Mem is never full by itself: Faulty can make it look so.
+func (m *Mem) Free(name string) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.find(name) == nil {
+		return 0, failure("statfs", name, fs.ErrNotExist)
+	}
+	return maxMem - m.used, nil
+}
+
+// SetFree makes Free return bytes.
+func (m *Mem) SetFree(bytes int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.used = maxMem - bytes
 }
 
 // Stat describes a file or folder.

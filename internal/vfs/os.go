@@ -67,6 +67,15 @@ func (OS) SyncDir(name string) error {
 	return errors.Join(err, dir.Close())
 }
 
+// Free asks the file system that a folder is in; what is kept for the superuser does not count.
+func (OS) Free(name string) (int64, error) {
+	free, err := freeBytes(name)
+	if err != nil {
+		return 0, &fs.PathError{Op: "statfs", Path: name, Err: err}
+	}
+	return free, nil
+}
+
 // Sync flushes the data and what is needed to read it back.
 func (f osFile) Sync() error {
 	if err := syncData(f.File); err != nil {

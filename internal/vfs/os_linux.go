@@ -5,6 +5,7 @@
 package vfs
 
 import (
+	"math"
 	"os"
 	"runtime"
 	"syscall"
@@ -48,4 +49,17 @@ func dontNeed(f *os.File, offset, size int64) error {
 		}
 		return nil
 	})
+}
+
+func freeBytes(name string) (int64, error) {
+	var st syscall.Statfs_t
+	for {
+		err := syscall.Statfs(name, &st)
+		if err == nil {
+			return int64(min(st.Bavail, math.MaxInt64/uint64(st.Bsize)) * uint64(st.Bsize)), nil
+		}
+		if err != syscall.EINTR {
+			return 0, err
+		}
+	}
 }

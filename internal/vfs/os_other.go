@@ -4,10 +4,15 @@
 
 package vfs
 
-import "os"
+import (
+	"math"
+	"os"
+)
 
 func syncData(f *os.File) error { return f.Sync() }
 
 func syncRange(*os.File, int64, int64, bool) error { return nil }
 
 func dontNeed(*os.File, int64, int64) error { return nil }
+
+func freeBytes(string) (int64, error) { return math.MaxInt64, nil }

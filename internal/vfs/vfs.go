@@ -52,6 +52,8 @@ type FS interface {
 	Chmod(name string, perm fs.FileMode) error
 	// SyncDir makes the names in a folder durable.
 	SyncDir(name string) error
+	// Free returns how many bytes may still be written to the file system that a folder is in.
+	Free(name string) (int64, error)
 }
 
 // File is an open file. Read, Write and Close are for one goroutine at a time; the others may be

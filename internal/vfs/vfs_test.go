@@ -300,3 +300,24 @@ func TestWriteFileIsAllOrNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestFree shows that room is told for a folder that is there, and for none that is not.
+func TestFree(t *testing.T) {
+	mem := NewMem()
+	mem.SetFree(12345)
+	if got, err := mem.Free("/"); got != 12345 || err != nil {
+		t.Errorf("Mem.Free = %d, %v; want 12345", got, err)
+	}
+	if got, err := mem.Crash(1).Free("/"); got != 12345 || err != nil {
+		t.Errorf("after a crash Mem.Free = %d, %v; want 12345", got, err)
+	}
+	dir := t.TempDir()
+	if got, err := (OS{}).Free(dir); got <= 0 || err != nil {
+		t.Errorf("OS.Free = %d, %v; want some", got, err)
+	}
+	for _, fsys := range []FS{mem, OS{}} {
+		if got, err := fsys.Free(dir + "/absent"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%T.Free of no folder = %d, %v", fsys, got, err)
+		}
+	}
+}
