@@ -1,7 +1,7 @@
 // Stream: entries ordered by ID, and the groups that read them.
 //
 // Entries stand in nodes (stream_node.go), blocks of some thousand bytes, which are kept in a tree by
-// master ID. New entries go to the last node until it is as large as configured; deleted ones are
+// master ID: the tree has the time of it, and the block the rest. New entries go to the last node until it is as large as configured; deleted ones are
 // flagged, and a node goes when nothing in it is alive. So the tree is small, and finding an entry
 // is a descent and a walk through one node.
 //
@@ -14,6 +14,8 @@
 package value
 
 import (
+	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -22,25 +24,45 @@ import (
 	"tarn/internal/mem"
 )
 
-// streamTree holds blocks that begin with an ID, by that ID.
-type streamTree = btree.Tree[uint64, bySequence]
-
-// bySequence orders blocks whose IDs have the same time.
-type bySequence struct{ heap *mem.Heap }
-
-// Compare returns -1, 0 or +1.
-func (o bySequence) Compare(a, b mem.Ref) int {
-	return streamIDOf(o.heap, a).Compare(streamIDOf(o.heap, b))
+// streamTree holds nodes, or pending entries, by ID.
+type streamTree struct {
+	btree.Tree[uint64, bySequence]
+	bySequence
 }
 
-func streamIDOf(h *mem.Heap, r mem.Ref) StreamID { return readStreamID(h.Bytes(r, streamIDSize)) }
+// bySequence orders blocks whose IDs have the same time.
+type bySequence struct {
+	heap    *mem.Heap
+	pending bool // else nodes
+}
+
+// Compare returns -1, 0 or +1.
+func (o bySequence) Compare(a, b mem.Ref) int { return cmp.Compare(o.sequence(a), o.sequence(b)) }
+
+// sequence returns the second half of a block's ID.
+func (o bySequence) sequence(r mem.Ref) uint64 {
+	if o.pending {
+		return readStreamID(o.heap.Bytes(r, streamIDSize)).Seq
+	}
+	seq, _ := binary.Uvarint(o.heap.Bytes(r, minNodeBlock))
+	return seq
+}
+
+// streamPlace names a node: the time of its master ID, and its block, 0: none.
+type streamPlace struct {
+	ms uint64
+	r  mem.Ref
+}
+
+// id returns the master ID of a node.
+func (s *Stream) id(p streamPlace) StreamID { return StreamID{p.ms, s.nodes.sequence(p.r)} }
 
 // Stream is a stream. It is also a keyspace.Big.
 type Stream struct {
 	heap  *mem.Heap
 	nodes *streamTree
-	tail  mem.Ref // the last node, 0: none
-	bytes uint64  // of nodes, of pending entries and of all trees
+	tail  streamPlace // the last node, or none
+	bytes uint64      // of nodes, of pending entries and of all trees
 
 	length  uint64
 	lastID  StreamID
@@ -55,11 +77,12 @@ type Stream struct {
 
 // NewStream returns an empty stream, whose blocks will be h's.
 func NewStream(h *mem.Heap) *Stream {
-	return &Stream{heap: h, nodes: newStreamTree(h)}
+	return &Stream{heap: h, nodes: newStreamTree(h, false)}
 }
 
-func newStreamTree(h *mem.Heap) *streamTree {
-	return btree.NewTree[uint64](h, bySequence{h})
+func newStreamTree(h *mem.Heap, pending bool) *streamTree {
+	o := bySequence{h, pending}
+	return &streamTree{*btree.NewTree[uint64](h, o), o}
 }
 
 // Len returns the number of entries.
@@ -110,7 +133,7 @@ func (s *Stream) Nodes() int { return s.nodes.Len() }
 func (s *Stream) SetID(last StreamID, added *uint64, deleted *StreamID) bool {
 	if s.length == 0 {
 		for s.nodes.Len() > 0 {
-			if _, r := s.nodes.At(0); !s.removeNode(r) {
+			if !s.removeNode(s.nodeAt(0)) {
 				return false
 			}
 		}
@@ -128,17 +151,17 @@ func (s *Stream) SetID(last StreamID, added *uint64, deleted *StreamID) bool {
 	return true
 }
 
-// insert adds a block to one of the stream's trees; false: no memory.
-func (s *Stream) insert(t *streamTree, id StreamID, r mem.Ref) bool {
+// insert adds a block, whose ID has the time ms, to one of the stream's trees; false: no memory.
+func (s *Stream) insert(t *streamTree, ms uint64, r mem.Ref) bool {
 	before := t.Bytes()
-	ok := t.Insert(id.Ms, r)
+	ok := t.Insert(ms, r)
 	s.bytes += t.Bytes() - before
 	return ok
 }
 
-func (s *Stream) remove(t *streamTree, id StreamID, r mem.Ref) {
+func (s *Stream) remove(t *streamTree, ms uint64, r mem.Ref) {
 	before := t.Bytes()
-	t.Delete(id.Ms, r)
+	t.Delete(ms, r)
 	s.bytes += t.Bytes() - before
 }
 
@@ -156,19 +179,24 @@ func (s *Stream) free(r mem.Ref) {
 	s.heap.Free(r, mem.Nodes)
 }
 
+// nodeAt returns the node of a rank.
+func (s *Stream) nodeAt(rank int) streamPlace {
+	ms, r := s.nodes.At(rank)
+	return streamPlace{ms, r}
+}
+
 // node returns a view of a node.
-func (s *Stream) node(r mem.Ref) streamNode {
-	return viewStreamNode(s.heap.Bytes(r, s.heap.Size(r)))
+func (s *Stream) node(p streamPlace) streamNode {
+	return viewStreamNode(p.ms, s.heap.Bytes(p.r, s.heap.Size(p.r)))
 }
 
 // rank returns the number of blocks in a tree whose IDs are less than id, or not greater.
 func (s *Stream) rank(t *streamTree, id StreamID, orEqual bool) int {
-	h := s.heap
 	return t.Bound(func(ms uint64, r mem.Ref) bool {
 		if ms != id.Ms {
 			return ms < id.Ms
 		}
-		seq := streamIDOf(h, r).Seq
+		seq := t.sequence(r)
 		return seq < id.Seq || orEqual && seq == id.Seq
 	})
 }
@@ -176,7 +204,7 @@ func (s *Stream) rank(t *streamTree, id StreamID, orEqual bool) int {
 // lookup finds the block of an ID in a tree; 0: none.
 func (s *Stream) lookup(t *streamTree, id StreamID) mem.Ref {
 	if i := s.rank(t, id, false); i < t.Len() {
-		if ms, r := t.At(i); ms == id.Ms && streamIDOf(s.heap, r) == id {
+		if ms, r := t.At(i); ms == id.Ms && t.sequence(r) == id.Seq {
 			return r
 		}
 	}
@@ -194,8 +222,8 @@ func (s *Stream) Range(from, to StreamID, backwards bool, fn func(e *StreamEntry
 		return
 	}
 	var e StreamEntry
-	s.nodes.Ascend(max(s.rank(s.nodes, from, true)-1, 0), func(_ uint64, r mem.Ref) bool {
-		for w := s.node(r).walk(false); w.next(&e); w.at = e.skip() {
+	s.nodes.Ascend(max(s.rank(s.nodes, from, true)-1, 0), func(ms uint64, r mem.Ref) bool {
+		for w := s.node(streamPlace{ms, r}).walk(false); w.next(&e); w.at = e.skip() {
 			if to.Less(e.ID) {
 				return false
 			}
@@ -213,8 +241,8 @@ func (s *Stream) descend(from, to StreamID, fn func(e *StreamEntry) bool) {
 		return
 	}
 	var e StreamEntry
-	s.nodes.Descend(last, func(_ uint64, r mem.Ref) bool {
-		for w := s.node(r).walk(true); w.prev(&e); {
+	s.nodes.Descend(last, func(ms uint64, r mem.Ref) bool {
+		for w := s.node(streamPlace{ms, r}).walk(true); w.prev(&e); {
 			if e.ID.Less(from) {
 				return false
 			}
@@ -261,9 +289,9 @@ func (s *Stream) findFirst() {
 // Free gives back about steps blocks, and tells whether none is left.
 func (s *Stream) Free(steps int) (done bool) {
 	for ; steps > 0 && s.nodes.Len() > 0; steps-- {
-		_, r := s.nodes.At(s.nodes.Len() - 1)
-		s.remove(s.nodes, streamIDOf(s.heap, r), r)
-		s.free(r)
+		last := s.nodeAt(s.nodes.Len() - 1)
+		s.remove(s.nodes, last.ms, last.r)
+		s.free(last.r)
 	}
 	s.dead = append(s.dead, s.groups...)
 	s.groups = nil
@@ -275,8 +303,8 @@ func (s *Stream) Clone(to *mem.Heap) (keyspace.Big, bool) {
 	c := NewStream(to)
 	c.length, c.lastID, c.firstID, c.deleted, c.added = s.length, s.lastID, s.firstID, s.deleted, s.added
 	ok := true
-	s.nodes.Ascend(0, func(_ uint64, r mem.Ref) bool {
-		n := s.node(r)
+	s.nodes.Ascend(0, func(ms uint64, r mem.Ref) bool {
+		n := s.node(streamPlace{ms, r})
 		ok = c.addNode(n.master, n.lp)
 		return ok
 	})
@@ -293,18 +321,18 @@ func (s *Stream) Clone(to *mem.Heap) (keyspace.Big, bool) {
 
 // addNode adds a copy of a node behind the others; false: no memory.
 func (s *Stream) addNode(master StreamID, lp []byte) bool {
-	r := s.alloc(streamIDSize + len(lp))
+	size := streamNodeHead(master) + len(lp)
+	r := s.alloc(size)
 	if r == 0 {
 		return false
 	}
-	b := s.heap.Bytes(r, streamIDSize+len(lp))
-	putStreamID(b, master)
-	copy(b[streamIDSize:], lp)
-	if !s.insert(s.nodes, master, r) {
+	b := s.heap.Bytes(r, size)
+	copy(b[binary.PutUvarint(b, master.Seq):], lp)
+	if !s.insert(s.nodes, master.Ms, r) {
 		s.free(r)
 		return false
 	}
-	s.tail = r
+	s.tail = streamPlace{master.Ms, r}
 	return true
 }
 
@@ -316,14 +344,15 @@ func (s *Stream) Verify() error {
 	live, bytes := 0, s.nodes.Bytes()
 	var err error
 	var before, first StreamID
-	tail := mem.Ref(0)
+	tail := streamPlace{}
 	s.nodes.Ascend(0, func(ms uint64, r mem.Ref) bool {
-		n := s.node(r)
+		at := streamPlace{ms, r}
+		n := s.node(at)
 		count, from, to, e := validateStreamNode(n.master, n.lp)
 		switch {
 		case e != nil:
 			err = e
-		case ms != n.master.Ms || !before.Less(from):
+		case !before.Less(from):
 			err = fmt.Errorf("node %v: entry %v follows %v", n.master, from, before)
 		}
 		if live == 0 && count > 0 {
@@ -331,7 +360,7 @@ func (s *Stream) Verify() error {
 		}
 		live += count
 		bytes += uint64(s.heap.Size(r))
-		before, tail = to, r
+		before, tail = to, at
 		return err == nil
 	})
 	if err != nil {

@@ -28,7 +28,7 @@ func argBytes(args [][]byte) (n int) {
 // Append adds an entry; args are its fields and values in turns, at least one of each, and id is
 // greater than LastID. It returns false, with nothing changed, when there is no memory.
 func (s *Stream) Append(id StreamID, args [][]byte, limits StreamLimits) bool {
-	if s.tail == 0 || s.isFull(s.tail, argBytes(args), limits) {
+	if s.tail.r == 0 || s.isFull(s.tail, argBytes(args), limits) {
 		if !s.appendNode(id, args) {
 			return false
 		}
@@ -45,8 +45,8 @@ func (s *Stream) Append(id StreamID, args [][]byte, limits StreamLimits) bool {
 }
 
 // isFull tells whether a node takes no more entries of so many bytes.
-func (s *Stream) isFull(r mem.Ref, more int, limits StreamLimits) bool {
-	n := s.node(r)
+func (s *Stream) isFull(p streamPlace, more int, limits StreamLimits) bool {
+	n := s.node(p)
 	most := limits.NodeBytes
 	if most <= 0 || most > streamMaxListpack {
 		most = streamMaxListpack
@@ -61,79 +61,85 @@ func (s *Stream) isFull(r mem.Ref, more int, limits StreamLimits) bool {
 // appendNode begins a new node with an entry.
 func (s *Stream) appendNode(id StreamID, args [][]byte) bool {
 	e := streamNewEntry{args: args, same: true}
-	size := streamIDSize + streamMasterSize(args) + e.size()
+	size := streamNodeHead(id) + streamMasterSize(args) + e.size()
 	r := s.alloc(size)
 	if r == 0 {
 		return false
 	}
 	writeStreamNode(s.heap.Bytes(r, size), id, &e)
-	if !s.insert(s.nodes, id, r) {
+	if !s.insert(s.nodes, id.Ms, r) {
 		s.free(r)
 		return false
 	}
-	if s.tail != 0 {
+	if s.tail.r != 0 {
 		s.shrink(s.tail)
 	}
-	s.tail = r
+	s.tail = streamPlace{id.Ms, r}
 	return true
 }
 
 // shrink gives back the room of a node that will not grow, where it can.
-func (s *Stream) shrink(r mem.Ref) {
-	size := streamIDSize + len(s.node(r).lp)
-	if mem.ClassSize(size) == s.heap.Size(r) || s.isUnsaved(r) {
+func (s *Stream) shrink(p streamPlace) {
+	size := s.node(p).size()
+	if mem.ClassSize(size) == s.heap.Size(p.r) || s.isUnsaved(p) {
 		return
 	}
-	s.replace(r, size, size)
+	s.replace(p, size, size)
 }
 
 // replace puts a copy of the first size bytes of a node in its place, in a block of room bytes or
-// more, and frees the node. It returns 0, with nothing changed, when there is no memory.
-func (s *Stream) replace(r mem.Ref, size, room int) mem.Ref {
+// more, and frees the node. It returns no place, with nothing changed, when there is no memory.
+func (s *Stream) replace(p streamPlace, size, room int) streamPlace {
 	moved := s.alloc(room)
 	if moved == 0 {
-		return 0
+		return streamPlace{}
 	}
-	copy(s.heap.Bytes(moved, size), s.heap.Bytes(r, size))
-	s.nodes.Replace(streamIDOf(s.heap, r).Ms, r, moved)
-	if s.tail == r {
-		s.tail = moved
+	copy(s.heap.Bytes(moved, size), s.heap.Bytes(p.r, size))
+	to := s.putInPlace(p, moved)
+	s.free(p.r)
+	return to
+}
+
+// putInPlace makes block r the node p, and returns its place.
+func (s *Stream) putInPlace(p streamPlace, r mem.Ref) streamPlace {
+	s.nodes.Replace(p.ms, p.r, r)
+	to := streamPlace{p.ms, r}
+	if s.tail == p {
+		s.tail = to
 	}
-	s.free(r)
-	return moved
+	return to
 }
 
 // edit makes a node fit to be changed, with room for more bytes, and returns it, moved perhaps. It
-// returns 0, with nothing changed, when there is no memory.
-func (s *Stream) edit(r mem.Ref, more, room int) mem.Ref {
-	size := streamIDSize + len(s.node(r).lp)
-	if s.isUnsaved(r) {
-		return s.setAsideNode(r, size, max(size+more, room))
+// returns no place, with nothing changed, when there is no memory.
+func (s *Stream) edit(p streamPlace, more, room int) streamPlace {
+	size := s.node(p).size()
+	if s.isUnsaved(p) {
+		return s.setAsideNode(p, size, max(size+more, room))
 	}
-	if size+more <= s.heap.Size(r) {
-		return r
+	if size+more <= s.heap.Size(p.r) {
+		return p
 	}
-	return s.replace(r, size, max(size+more, room))
+	return s.replace(p, size, max(size+more, room))
 }
 
 // appendToTail adds an entry to the last node.
 func (s *Stream) appendToTail(id StreamID, args [][]byte, limits StreamLimits) bool {
 	n := s.node(s.tail)
 	e := streamNewEntry{ms: id.Ms - n.master.Ms, seq: id.Seq - n.master.Seq, args: args, same: n.hasFields(args)}
-	more := e.size() + streamCountsGrowth
-	room := streamIDSize + len(n.lp) + more
-	room += room / 4
-	if limits.NodeBytes > 0 && int64(room) > limits.NodeBytes+streamIDSize {
-		room = 0
+	live, deleted := n.counts()
+	size := n.size() + e.size() + listpack.SizeInt(int64(live+1)) - listpack.SizeInt(int64(live))
+	room := size + size/4
+	if limits.NodeBytes > 0 && int64(room) > limits.NodeBytes {
+		room = int(limits.NodeBytes) // it will hardly grow beyond
 	}
-	r := s.edit(s.tail, more, room)
-	if r == 0 {
+	p := s.edit(s.tail, size-n.size(), room)
+	if p.r == 0 {
 		return false
 	}
-	n = s.node(r)
-	lp, storage := n.lp, s.heap.Bytes(r, s.heap.Size(r))[streamIDSize:]
-	live, deleted := n.counts()
-	lp = setStreamCounts(storage[:len(lp)], live+1, deleted)
+	n = s.node(p)
+	storage := n.storage()
+	lp := setStreamCounts(n.lp, live+1, deleted)
 	at := e.write(storage, len(lp)-1)
 	storage[at] = 0xFF
 	listpack.Fix(storage[:at+1], int(e.elements())+1)
@@ -147,22 +153,22 @@ func (s *Stream) Delete(id StreamID) (found, ok bool) {
 	if i < 0 {
 		return false, true
 	}
-	_, r := s.nodes.At(i)
-	n := s.node(r)
+	p := s.nodeAt(i)
+	n := s.node(p)
 	var e StreamEntry
 	if !n.find(id, &e) {
 		return false, true
 	}
 	if live, _ := n.counts(); live == 1 {
-		if !s.removeNode(r) {
+		if !s.removeNode(p) {
 			return true, false
 		}
 	} else {
-		if r = s.edit(r, streamCountsGrowth, 0); r == 0 {
+		if p = s.edit(p, streamCountsGrowth, 0); p.r == 0 {
 			return true, false
 		}
-		s.node(r).lp[e.flagsAt] |= streamEntryDeleted
-		s.recount(r, -1)
+		s.node(p).lp[e.flagsAt] |= streamEntryDeleted
+		s.recount(p, -1)
 	}
 	s.length--
 	if s.deleted.Less(id) {
@@ -176,30 +182,27 @@ func (s *Stream) Delete(id StreamID) (found, ok bool) {
 
 // recount changes the count of live entries of a node that edit has returned, and the count of
 // deleted ones by as much the other way.
-func (s *Stream) recount(r mem.Ref, added int) {
-	n := s.node(r)
+func (s *Stream) recount(p streamPlace, added int) {
+	n := s.node(p)
 	live, deleted := n.counts()
-	storage := s.heap.Bytes(r, s.heap.Size(r))[streamIDSize:]
-	lp := setStreamCounts(storage[:len(n.lp):len(storage)], live+added, deleted-added)
-	listpack.Fix(lp, 0)
+	listpack.Fix(setStreamCounts(n.lp, live+added, deleted-added), 0)
 }
 
 // removeNode takes a node out; false: no memory to set it aside, and then it stays.
-func (s *Stream) removeNode(r mem.Ref) bool {
-	id := streamIDOf(s.heap, r)
-	if s.isUnsaved(r) {
-		if !s.keepNode(id, r) {
+func (s *Stream) removeNode(p streamPlace) bool {
+	if s.isUnsaved(p) {
+		if !s.keepNode(p) {
 			return false
 		}
-		s.remove(s.nodes, id, r)
+		s.remove(s.nodes, p.ms, p.r)
 	} else {
-		s.remove(s.nodes, id, r)
-		s.free(r)
+		s.remove(s.nodes, p.ms, p.r)
+		s.free(p.r)
 	}
-	if s.tail == r {
-		s.tail = 0
+	if s.tail == p {
+		s.tail = streamPlace{}
 		if last := s.nodes.Len() - 1; last >= 0 {
-			_, s.tail = s.nodes.At(last)
+			s.tail = s.nodeAt(last)
 		}
 	}
 	return true
@@ -219,19 +222,19 @@ type StreamTrim struct {
 // memory to keep for a save what it removes.
 func (s *Stream) Trim(t *StreamTrim) (removed int64) {
 	for s.nodes.Len() > 0 && (t.ByID || s.length > t.Length) {
-		_, r := s.nodes.At(0)
-		n := s.node(r)
+		p := s.nodeAt(0)
+		n := s.node(p)
 		live, _ := n.counts()
 		if t.Limit != 0 && removed+int64(live) > t.Limit {
 			break
 		}
 		if !t.covers(s.length-uint64(live), n) {
 			if !t.Approximate {
-				removed += s.trimNode(r, t)
+				removed += s.trimNode(p, t)
 			}
 			break
 		}
-		if !s.removeNode(r) {
+		if !s.removeNode(p) {
 			break
 		}
 		s.length -= uint64(live)
@@ -252,12 +255,12 @@ func (t *StreamTrim) covers(length uint64, n streamNode) bool {
 }
 
 // trimNode removes the oldest entries of a node, as far as need be.
-func (s *Stream) trimNode(r mem.Ref, t *StreamTrim) (removed int64) {
-	if r = s.edit(r, streamCountsGrowth, 0); r == 0 {
+func (s *Stream) trimNode(p streamPlace, t *StreamTrim) (removed int64) {
+	if p = s.edit(p, streamCountsGrowth, 0); p.r == 0 {
 		return 0
 	}
 	var e StreamEntry
-	for w := s.node(r).walk(false); w.next(&e); w.at = e.skip() {
+	for w := s.node(p).walk(false); w.next(&e); w.at = e.skip() {
 		if t.ByID && !e.ID.Less(t.ID) || !t.ByID && s.length <= t.Length {
 			break
 		}
@@ -268,7 +271,7 @@ func (s *Stream) trimNode(r mem.Ref, t *StreamTrim) (removed int64) {
 		}
 	}
 	if removed > 0 {
-		s.recount(r, int(-removed))
+		s.recount(p, int(-removed))
 	}
 	return removed
 }
@@ -276,9 +279,9 @@ func (s *Stream) trimNode(r mem.Ref, t *StreamTrim) (removed int64) {
 // dropTombstones removes the deleted entries behind the ID last, behind which none is alive, so that
 // entries can be added there again. It returns false when there is no memory.
 func (s *Stream) dropTombstones(last StreamID) bool {
-	for s.tail != 0 && last.Less(s.node(s.tail).lastID()) {
-		r := s.tail
-		w := s.node(r).walk(true)
+	for s.tail.r != 0 && last.Less(s.node(s.tail).lastID()) {
+		p := s.tail
+		w := s.node(p).walk(true)
 		var e StreamEntry
 		dropped, elements, at := 0, 0, w.at
 		for w.prev(&e) && last.Less(e.ID) {
@@ -287,18 +290,18 @@ func (s *Stream) dropTombstones(last StreamID) bool {
 			elements += e.elements()
 		}
 		if at == w.first {
-			if !s.removeNode(r) {
+			if !s.removeNode(p) {
 				return false
 			}
 			continue
 		}
-		if r = s.edit(r, streamCountsGrowth, 0); r == 0 {
+		if p = s.edit(p, streamCountsGrowth, 0); p.r == 0 {
 			return false
 		}
-		lp := s.node(r).lp[:at+1]
+		lp := s.node(p).lp[:at+1]
 		lp[at] = 0xFF
 		listpack.Fix(lp, -elements)
-		live, deleted := s.node(r).counts()
+		live, deleted := s.node(p).counts()
 		listpack.Fix(setStreamCounts(lp, live, deleted-dropped), 0)
 	}
 	return true

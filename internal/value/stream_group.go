@@ -3,12 +3,12 @@
 // Names and a few numbers are Go values; what there can be millions of, pending entries, are blocks in
 // two trees, the group's and that of the consumer they were given to:
 //
-//	offset 0   ID, as in nodes
+//	offset 0   ID, two big-endian numbers
 //	      16   time of the last delivery, Unix ms
 //	      24   number of deliveries
 //	      32   number of the consumer in its group, 4 bytes
 //
-// Numbers are little endian. A pending entry need not be in the stream any more.
+// The other numbers are little endian. A pending entry need not be in the stream any more.
 
 package value
 
@@ -92,7 +92,7 @@ func (s *Stream) groupAt(name []byte) (i int, ok bool) {
 // AddGroup makes a group whose name is not taken.
 func (s *Stream) AddGroup(name []byte, last StreamID, read int64) *StreamGroup {
 	i, _ := s.groupAt(name)
-	g := &StreamGroup{Name: string(name), LastID: last, Read: read, pending: newStreamTree(s.heap)}
+	g := &StreamGroup{Name: string(name), LastID: last, Read: read, pending: newStreamTree(s.heap, true)}
 	s.groups = slices.Insert(s.groups, i, g)
 	return g
 }
@@ -152,7 +152,7 @@ func compareName(a string, b []byte) int {
 // AddConsumer makes a consumer whose name is not taken, last seen now and never active.
 func (s *Stream) AddConsumer(g *StreamGroup, name []byte, now int64) *StreamConsumer {
 	i, _ := g.consumerAt(name)
-	c := &StreamConsumer{Name: string(name), Seen: now, Active: -1, pending: newStreamTree(s.heap)}
+	c := &StreamConsumer{Name: string(name), Seen: now, Active: -1, pending: newStreamTree(s.heap, true)}
 	number := slices.Index(g.numbered, nil)
 	if number < 0 {
 		number = len(g.numbered)
@@ -216,12 +216,12 @@ func (s *Stream) AddPending(g *StreamGroup, p StreamPending) bool {
 		return false
 	}
 	s.writePending(&p)
-	if !s.insert(g.pending, p.ID, p.ref) {
+	if !s.insert(g.pending, p.ID.Ms, p.ref) {
 		s.free(p.ref)
 		return false
 	}
-	if !s.insert(p.Consumer.pending, p.ID, p.ref) {
-		s.remove(g.pending, p.ID, p.ref)
+	if !s.insert(p.Consumer.pending, p.ID.Ms, p.ref) {
+		s.remove(g.pending, p.ID.Ms, p.ref)
 		s.free(p.ref)
 		return false
 	}
@@ -232,10 +232,10 @@ func (s *Stream) AddPending(g *StreamGroup, p StreamPending) bool {
 // time or another number of times; false: no memory, and nothing has changed.
 func (s *Stream) ChangePending(g *StreamGroup, p, to StreamPending) bool {
 	if p.Consumer != to.Consumer {
-		if !s.insert(to.Consumer.pending, p.ID, p.ref) {
+		if !s.insert(to.Consumer.pending, p.ID.Ms, p.ref) {
 			return false
 		}
-		s.remove(p.Consumer.pending, p.ID, p.ref)
+		s.remove(p.Consumer.pending, p.ID.Ms, p.ref)
 	}
 	to.ID, to.ref = p.ID, p.ref
 	s.writePending(&to)
@@ -252,9 +252,9 @@ func (s *Stream) RemovePending(g *StreamGroup, id StreamID) bool {
 }
 
 func (s *Stream) dropPending(g *StreamGroup, p StreamPending) {
-	s.remove(g.pending, p.ID, p.ref)
+	s.remove(g.pending, p.ID.Ms, p.ref)
 	if p.Consumer != nil {
-		s.remove(p.Consumer.pending, p.ID, p.ref)
+		s.remove(p.Consumer.pending, p.ID.Ms, p.ref)
 	}
 	s.free(p.ref)
 }
@@ -291,7 +291,7 @@ func (s *Stream) PendingAfter(g *StreamGroup, c *StreamConsumer, id StreamID) (p
 func (s *Stream) PendingBounds(g *StreamGroup) (first, last StreamID) {
 	_, a := g.pending.At(0)
 	_, b := g.pending.At(g.pending.Len() - 1)
-	return streamIDOf(s.heap, a), streamIDOf(s.heap, b)
+	return s.readPending(g, a).ID, s.readPending(g, b).ID
 }
 
 // HasDeletedSince tells whether an entry with an ID of from or greater may have been deleted.

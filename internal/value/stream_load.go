@@ -196,7 +196,7 @@ func (s *Stream) addUnowned(g *StreamGroup, p StreamPending) bool {
 		return false
 	}
 	s.writePending(&p)
-	if !s.insert(g.pending, p.ID, p.ref) {
+	if !s.insert(g.pending, p.ID.Ms, p.ref) {
 		s.free(p.ref)
 		return false
 	}
@@ -230,7 +230,7 @@ func (b *StreamBuilder) addHeld(r *streamItem) error {
 			return b.corrupt("an entry of a consumer is not pending, or another's")
 		}
 		p.Consumer = b.consumer
-		if !b.s.insert(b.consumer.pending, p.ID, p.ref) {
+		if !b.s.insert(b.consumer.pending, p.ID.Ms, p.ref) {
 			return keyspace.ErrOutOfMemory
 		}
 		b.s.writePending(&p)

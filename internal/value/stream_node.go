@@ -1,6 +1,6 @@
 // Stream nodes: runs of entries in one listpack, laid out as Redis lays them out.
 //
-// A block holds the node's master ID, 16 bytes big endian, and the listpack:
+// A block holds the sequence number of the node's master ID, a uvarint, and the listpack:
 //
 //	live · deleted · fields · field... · 0                   the master entry
 //	flags · ms · seq · value... · count                      an entry with the master's fields
@@ -13,7 +13,11 @@
 
 package value
 
-import "tarn/internal/listpack"
+import (
+	"encoding/binary"
+
+	"tarn/internal/listpack"
+)
 
 const (
 	streamEntryDeleted = 1 // flags of an entry
@@ -32,11 +36,30 @@ type streamNode struct {
 	lp     []byte
 }
 
-// viewStreamNode returns a view of a node's block. b may be longer than the node.
-func viewStreamNode(b []byte) streamNode {
-	lp := b[streamIDSize:]
-	return streamNode{readStreamID(b), lp[:listpack.Total(lp)]}
+// minNodeBlock is less than the size of any node's block: bytes that may be read of it.
+const minNodeBlock = 16
+
+// streamNodeHead returns how many bytes stand before the listpack of a node.
+func streamNodeHead(master StreamID) int {
+	head := 1
+	for seq := master.Seq; seq >= 0x80; seq >>= 7 {
+		head++
+	}
+	return head
 }
+
+// viewStreamNode returns a view of a node's block. b may be longer than the node.
+func viewStreamNode(ms uint64, b []byte) streamNode {
+	seq, head := binary.Uvarint(b)
+	lp := b[head:]
+	return streamNode{StreamID{ms, seq}, lp[:listpack.Total(lp)]}
+}
+
+// size returns the bytes that the node takes of its block.
+func (n streamNode) size() int { return streamNodeHead(n.master) + len(n.lp) }
+
+// storage returns the listpack with all of the block that is behind it.
+func (n streamNode) storage() []byte { return n.lp[:cap(n.lp)] }
 
 // counts returns the numbers of live and of deleted entries.
 func (n streamNode) counts() (live, deleted int) {
@@ -267,8 +290,7 @@ var emptyListpack = listpack.AppendNew(nil)
 
 // writeStreamNode writes a node of one entry to b, which has its size. e.same is set.
 func writeStreamNode(b []byte, master StreamID, e *streamNewEntry) {
-	putStreamID(b, master)
-	lp := b[streamIDSize:]
+	lp := b[binary.PutUvarint(b, master.Seq):]
 	copy(lp, emptyListpack)
 	at := listpackHead
 	at += listpack.WriteInt(lp[at:], 1)

@@ -15,8 +15,9 @@ func (s *Stream) RadixNodes() int {
 	c := radixCounter{count: min(s.nodes.Len(), radixExact)}
 	var before [streamIDSize]byte
 	rank := 0
-	s.nodes.Ascend(0, func(_ uint64, r mem.Ref) bool {
-		key := [streamIDSize]byte(s.heap.Bytes(r, streamIDSize))
+	var key [streamIDSize]byte
+	s.nodes.Ascend(0, func(ms uint64, r mem.Ref) bool {
+		putStreamID(key[:], s.id(streamPlace{ms, r}))
 		if rank > 0 {
 			c.branchAt(commonBytes(&before, &key))
 		}

@@ -65,9 +65,9 @@ type streamCut struct {
 
 // Cut implements keyspace.Big.
 func (s *Stream) Cut(hold func(bytes int64)) {
-	c := &streamCut{hold: hold, count: int(s.length), closed: s.tail == 0, aside: newStreamTree(s.heap)}
-	if s.tail != 0 {
-		c.end = streamIDOf(s.heap, s.tail)
+	c := &streamCut{hold: hold, count: int(s.length), closed: s.tail.r == 0, aside: newStreamTree(s.heap, false)}
+	if s.tail.r != 0 {
+		c.end = s.id(s.tail)
 	}
 	c.head = appendItem(nil, s.appendHead(nil))
 	var item []byte
@@ -88,11 +88,11 @@ func (s *Stream) Save(dst []byte, limit int) (out []byte, more bool) {
 	dst = append(dst, c.head...)
 	c.head = nil
 	for len(dst)-start < limit {
-		r, found := s.nextUnsaved()
+		p, found := s.nextUnsaved()
 		if !found {
 			break
 		}
-		n := s.node(r)
+		n := s.node(p)
 		dst = binary.AppendUvarint(dst, uint64(1+streamIDSize+len(n.lp)))
 		dst = append(appendStreamID(append(dst, streamItemNode), n.master), n.lp...)
 		c.pass(s, n.master)
@@ -121,25 +121,25 @@ func (s *Stream) EndSave() {
 }
 
 // nextUnsaved returns the node to be saved next.
-func (s *Stream) nextUnsaved() (r mem.Ref, found bool) {
+func (s *Stream) nextUnsaved() (p streamPlace, found bool) {
 	c := s.cut
-	var first StreamID // aside, where r is one
+	var first StreamID // aside, where there is one
 	if c.aside.Len() > 0 {
-		_, r = c.aside.At(0)
-		first = streamIDOf(s.heap, r)
+		p.ms, p.r = c.aside.At(0)
+		first = s.id(p)
 	}
 	if c.closed {
-		return r, r != 0
+		return p, p.r != 0
 	}
 	i := s.rank(s.nodes, c.next, false)
 	if i == s.nodes.Len() {
-		return r, r != 0
+		return p, p.r != 0
 	}
-	_, live := s.nodes.At(i)
-	if id := streamIDOf(s.heap, live); (r == 0 || id.Less(first)) && !c.end.Less(id) {
+	live := s.nodeAt(i)
+	if id := s.id(live); (p.r == 0 || id.Less(first)) && !c.end.Less(id) {
 		return live, true
 	}
-	return r, r != 0
+	return p, p.r != 0
 }
 
 // pass notes that the node id is saved.
@@ -150,53 +150,48 @@ func (c *streamCut) pass(s *Stream, id StreamID) {
 		c.closed = true
 	}
 	if c.aside.Len() > 0 {
-		if ms, r := c.aside.At(0); streamIDOf(s.heap, r) == id {
+		if ms, r := c.aside.At(0); s.id(streamPlace{ms, r}) == id {
 			s.dropAside(ms, r)
 		}
 	}
 }
 
 // isUnsaved tells whether a node in the tree must not change.
-func (s *Stream) isUnsaved(r mem.Ref) bool {
+func (s *Stream) isUnsaved(p streamPlace) bool {
 	c := s.cut
 	if c == nil || c.closed {
 		return false
 	}
-	id := streamIDOf(s.heap, r)
+	id := s.id(p)
 	return !id.Less(c.next) && !c.end.Less(id) && s.lookup(c.aside, id) == 0
 }
 
 // keepNode sets an unsaved node aside; false: no memory, and nothing has changed.
-func (s *Stream) keepNode(id StreamID, r mem.Ref) bool {
+func (s *Stream) keepNode(p streamPlace) bool {
 	c := s.cut
 	before := c.aside.Bytes()
-	if !c.aside.Insert(id.Ms, r) {
+	if !c.aside.Insert(p.ms, p.r) {
 		return false
 	}
-	size := s.heap.Size(r)
+	size := s.heap.Size(p.r)
 	s.bytes -= uint64(size)
 	c.hold(int64(size) + int64(c.aside.Bytes()-before))
 	return true
 }
 
 // setAsideNode puts a copy of the first size bytes of an unsaved node in its place, in a block of
-// room bytes or more, and returns it; 0: no memory, and nothing has changed.
-func (s *Stream) setAsideNode(r mem.Ref, size, room int) mem.Ref {
+// room bytes or more, and returns it; no place: no memory, and nothing has changed.
+func (s *Stream) setAsideNode(p streamPlace, size, room int) streamPlace {
 	moved := s.alloc(room)
 	if moved == 0 {
-		return 0
+		return streamPlace{}
 	}
-	copy(s.heap.Bytes(moved, size), s.heap.Bytes(r, size))
-	id := streamIDOf(s.heap, r)
-	if !s.keepNode(id, r) {
+	copy(s.heap.Bytes(moved, size), s.heap.Bytes(p.r, size))
+	if !s.keepNode(p) {
 		s.free(moved)
-		return 0
+		return streamPlace{}
 	}
-	s.nodes.Replace(id.Ms, r, moved)
-	if s.tail == r {
-		s.tail = moved
-	}
-	return moved
+	return s.putInPlace(p, moved)
 }
 
 // dropAside frees the first of the nodes aside.
