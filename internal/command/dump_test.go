@@ -16,7 +16,14 @@ import (
 )
 
 func TestRestoreRefuses(t *testing.T) {
+	for _, depth := range []config.Sanitize{config.SanitizeNo, config.SanitizeYes, config.SanitizeClients} {
+		restoreRefuses(t, depth)
+	}
+}
+
+func restoreRefuses(t *testing.T, depth config.Sanitize) {
 	p := newInProcess(t, clock.NewManual(someDay))
+	p.env.Config.Update(func(c *config.Config) { c.SanitizeDumpPayload = depth })
 	cl := p.client(resp.RESP2)
 	cl.do("SET", "old", "value")
 	const badFooter, badData = "-ERR DUMP payload version or checksum are wrong", "-ERR Bad data format"

@@ -319,11 +319,13 @@ func TestRenames(t *testing.T) {
 
 func TestIneffective(t *testing.T) {
 	s, _, err := loadText(t, "port 1\nactivedefrag no\nmaxmemory-policy noeviction\nappendonly no\nlist-max-ziplist-entries 5\n"+
-		"activerehashing no\nhash-max-ziplist-entries 512\nlua-time-limit 5000\nserver-cpulist 0")
+		"activerehashing no\nhash-max-ziplist-entries 512\nlua-time-limit 5000\nserver-cpulist 0\n"+
+		"lazyfree-lazy-expire yes\nlazyfree-lazy-server-del yes\nlazyfree-lazy-user-del yes\nsanitize-dump-payload yes\nlocale-collate C")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []Notice{
+		{"locale-collate", "text is compared byte by byte, as in the locale C"},
 		{"server-cpulist", "this version does not have CPU pinning"},
 		{"activerehashing", "tables grow one bucket at a time and never hold two copies"},
 		{"busy-reply-threshold", "this version does not have scripts"},

@@ -159,9 +159,10 @@ func (tx *Tx) FreeLazily() (more bool) {
 			p.sh.mu.Unlock()
 			continue
 		}
-		before := p.d.table.Len()
+		held, doomed := p.d.table.Len(), p.sh.bigs.doomed.Load()
 		done := p.sh.drain(p.d, freeSlice)
-		tx.LazyFreed.Add(int64(before - p.d.table.Len()))
+		// Values of many blocks are not freed by that, and count when they are.
+		tx.LazyFreed.Add(int64(held-p.d.table.Len()) - int64(p.sh.bigs.doomed.Load()-doomed))
 		p.sh.mu.Unlock()
 		if !done {
 			return true
