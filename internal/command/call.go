@@ -13,6 +13,7 @@ import (
 	"tarn/internal/clock"
 	"tarn/internal/config"
 	"tarn/internal/info"
+	"tarn/internal/journal"
 	"tarn/internal/keyspace"
 	"tarn/internal/resp"
 	"tarn/internal/value"
@@ -26,6 +27,9 @@ type Call struct {
 	Session *Session
 	Tx      *keyspace.Tx
 	Env     *Env
+
+	Unit   *journal.Unit // of the effects; nil: nobody wants them
+	Logged bool          // the handler has said itself what the effects are
 
 	Runner any  // the dispatcher's worker that runs it
 	InExec bool // run by EXEC
@@ -143,6 +147,20 @@ func (c *Call) Inspect(i int) keyspace.Key {
 func (c *Call) Peek(i int) keyspace.Key {
 	return c.Tx.KeyHashed(int(c.Session.DB), c.Args[i], c.hashOf(i), keyspace.Peek)
 }
+
+// Logs tells whether effects are kept: a command that changed something is, as it was sent, unless its
+// handler says by Log or LogNothing how it is to be done again elsewhere, or later.
+func (c *Call) Logs() bool { return c.Unit != nil && c.Unit.Active() }
+
+// Log begins a command of so many arguments, its name among them, that stands for the one that runs;
+// there may be several. Only when Logs.
+func (c *Call) Log(args int) *journal.Unit {
+	c.Logged = true
+	return c.Unit.Op(c.DB(), args)
+}
+
+// LogNothing says that the change is none for anybody else.
+func (c *Call) LogNothing() { c.Logged = true }
 
 // held keeps a key in the call, for values that hold on to it: as a variable of its handler it would be
 // an allocation. A call holds one key.

@@ -327,7 +327,7 @@ func (w *Worker) runAgain(wt *waiter, ready []byte) bool {
 	w.tx.SetNoTouch(wt.guest.State&command.NoTouch != 0)
 	w.call.BeginAgain(spec, wt.args, ready)
 	w.again, w.still = true, false
-	err := spec.Run(&w.call)
+	err := w.perform(&wt.guest, spec, wt.args)
 	w.again = false
 	w.call = saved
 	if w.still {

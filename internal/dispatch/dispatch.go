@@ -16,6 +16,7 @@ import (
 	"tarn/internal/command"
 	"tarn/internal/config"
 	"tarn/internal/info"
+	"tarn/internal/journal"
 	"tarn/internal/keyspace"
 	"tarn/internal/resp"
 )
@@ -45,7 +46,8 @@ type Dispatcher struct {
 	// the world; nil: not known.
 	Deliver func(by *Worker, s *command.Session, reply []byte)
 
-	alone   *Worker      // runs with the world stopped; others are not inside then
+	alone   *Worker // runs with the world stopped; others are not inside then
+	journal *journal.Journal
 	own     *keyspace.Tx // for WithAll without a worker, under mu
 	mu      sync.Mutex   // guards workers and own
 	workers map[*Worker]struct{}
@@ -63,6 +65,7 @@ func New(env *command.Env) *Dispatcher {
 	d.room.blocked = map[*command.Session]*waiter{}
 	d.room.awake = never
 	d.Nudge = make(chan struct{}, 1)
+	d.record()
 	d.own = env.Keyspace.NewTx()
 	env.Exec = d
 	return d
@@ -79,6 +82,7 @@ type Worker struct {
 	d     *Dispatcher
 	tx    *keyspace.Tx
 	call  command.Call
+	unit  *journal.Unit // of effects; the Tx commits it
 	stats *info.LoopStats
 	cfg   *config.Config
 
@@ -116,7 +120,8 @@ type request struct {
 // NewWorker returns a worker for one executor.
 func (d *Dispatcher) NewWorker() *Worker {
 	w := &Worker{d: d, tx: d.env.Keyspace.NewTx(), stats: d.env.Commands.NewLoop()}
-	w.call = command.Call{Reply: &w.Writer, Tx: w.tx, Env: d.env, Runner: w}
+	w.unit = w.tx.Effects().(*effects).unit
+	w.call = command.Call{Reply: &w.Writer, Tx: w.tx, Env: d.env, Unit: w.unit, Runner: w}
 	w.args = make([][]byte, 0, 4*batchSize)
 	w.Turn()
 	d.mu.Lock()

@@ -102,7 +102,7 @@ func (w *Worker) run(s *command.Session, r *request) bool {
 	if !w.lock(s, r) {
 		return false
 	}
-	err := spec.Run(&w.call)
+	err := w.perform(s, spec, r.args)
 	w.unlock(spec)
 	w.finish(s, spec, r.args, err)
 	if s.State&command.Unusual != 0 {
@@ -140,7 +140,7 @@ func isHTTP(r *request) bool {
 func (w *Worker) nested(s *command.Session, q *command.Queued) {
 	s.LastCmd = q.Spec
 	w.call.Begin(q.Spec, q.Args, 0, 0)
-	err := q.Spec.Run(&w.call)
+	err := w.perform(s, q.Spec, q.Args)
 	w.finish(s, q.Spec, q.Args, err)
 }
 
@@ -244,6 +244,7 @@ func (w *Worker) unlock(spec *command.Spec) {
 	switch w.d.locks[spec.Index] {
 	case lockNone:
 	case lockWorld:
+		w.unit.Commit(w.tx.Now())
 		w.resumeWorld()
 	case lockQueue:
 		w.unlockQueue()

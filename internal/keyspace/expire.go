@@ -67,16 +67,22 @@ func (k *Key) expire() {
 		k.hidden, k.ref, k.e = k.ref, 0, entry{}
 		return
 	}
+	k.deleteExpired()
+	k.ChangedBy("expired", 0) // a key that ends is no change to save
+}
+
+func (k *Key) deleteExpired() {
+	if k.tx.effects != nil {
+		k.tx.effects.KeyExpired(k.db, k.name)
+	}
 	k.Delete()
 	k.tx.Expired.Add(1)
-	k.ChangedBy("expired", 0) // a key that ends is no change to save
 }
 
 // dropHidden deletes the entry that expire could not, whatever that costs the running save.
 func (k *Key) dropHidden() {
 	k.ref, k.e, k.hidden = k.hidden, k.sh.keyer.entry(k.hidden), 0
-	k.Delete()
-	k.tx.Expired.Add(1)
+	k.deleteExpired()
 }
 
 // SetActiveExpire switches the sweep on or off; look-ups expire keys all the same.
@@ -158,8 +164,8 @@ func (tx *Tx) sweepShard(sh *shard) (more bool) {
 			hash := tx.ks.hash.sum(name)
 			k := Key{tx: tx, sh: sh, d: d, db: db, name: name, hash: hash, ref: ref, e: e}
 			tx.tell(sh, db, name)
-			k.Delete()
-			tx.Expired.Add(1)
+			k.deleteExpired()
+			tx.release()
 			left--
 		}
 		if left == 0 && d.fields != nil {

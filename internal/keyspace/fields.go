@@ -127,7 +127,9 @@ func (tx *Tx) sweepFields(sh *shard, d *database, db int) (soonest int64, more b
 	name := append(tx.name[:0], e.keyBytes(e.layout())...)
 	tx.name = name
 	k := Key{tx: tx, sh: sh, d: d, db: db, name: name, hash: tx.ks.hash.sum(name), ref: ref, e: e}
-	if n := tx.ks.fieldsDue(&k, fieldSlice); n > 0 {
+	n := tx.ks.fieldsDue(&k, fieldSlice)
+	tx.release()
+	if n > 0 {
 		tx.ExpiredFields.Add(int64(n))
 		return ms, true
 	}

@@ -60,6 +60,7 @@ type Keyspace struct {
 
 	limits    atomic.Pointer[Limits]
 	fieldsDue func(k *Key, limit int) int
+	effects   func(*Tx) Effects
 
 	txMu sync.Mutex
 	txs  []*Tx // guarded by txMu; for their counters

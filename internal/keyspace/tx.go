@@ -45,7 +45,39 @@ type Tx struct {
 	rand    uint64
 	name    []byte // of the key that the sweep works on
 	chance  *rand.Rand
+	effects Effects // nil: nobody is told
 	recent  [recentBigs]recent
+}
+
+// Effects is told, by each Tx of its own, of what the keyspace does by itself, under the lock of the
+// shard where it happens.
+type Effects interface {
+	// KeyExpired says that a key is being deleted because its deadline has passed.
+	KeyExpired(db int, name []byte)
+	// FieldExpired says the same of a field of a hash.
+	FieldExpired(db int, name, field []byte)
+	// Release says that the executor is about to release its locks. ms is its time, Unix ms.
+	Release(ms int64)
+}
+
+// SetEffects makes every Tx, also those to come, tell one of its own. Nobody uses a Tx meanwhile.
+func (ks *Keyspace) SetEffects(of func(*Tx) Effects) {
+	ks.txMu.Lock()
+	defer ks.txMu.Unlock()
+	ks.effects = of
+	for _, tx := range ks.txs {
+		tx.effects = of(tx)
+	}
+}
+
+// Effects returns who is told of effects, or nil.
+func (tx *Tx) Effects() Effects { return tx.effects }
+
+// release tells that locks are about to be released.
+func (tx *Tx) release() {
+	if tx.effects != nil {
+		tx.effects.Release(tx.now)
+	}
 }
 
 // NewTx returns a Tx for one executor.
@@ -55,6 +87,9 @@ func (ks *Keyspace) NewTx() *Tx {
 	ks.txs = append(ks.txs, tx)
 	tx.rand = uint64(len(ks.txs)) * 0x9E3779B97F4A7C15
 	tx.chance = rand.New(rand.NewPCG(tx.rand, uint64(ks.hash.sum(nil))))
+	if ks.effects != nil {
+		tx.effects = ks.effects(tx)
+	}
 	ks.txMu.Unlock()
 	return tx
 }
@@ -194,6 +229,7 @@ func (tx *Tx) Unlock() {
 	if tx.nested > 0 {
 		return
 	}
+	tx.release()
 	if tx.one != nil {
 		tx.one.mu.Unlock()
 		tx.one = nil

@@ -61,6 +61,7 @@ func (s *Server) cron() {
 			sampled = now
 			s.sample()
 		}
+		s.dispatcher.Journal().Kick() // of what no executor has
 		clock.Refine()
 		s.stats.cronTurns.Add(1)
 		s.stats.cronNanos.Add(s.clock.Mono() - began)
@@ -104,6 +105,7 @@ func (s *Server) sweep(tx *keyspace.Tx) {
 		next := tx.Sweep(now, sweepCap, func() time.Duration { return time.Duration(s.clock.Mono() - began) })
 		s.stats.sweepNanos.Add(s.clock.Mono() - began)
 		s.dispatcher.Sweep(tx)
+		s.dispatcher.Journal().Kick()
 		if next <= now+1 {
 			time.Sleep(sweepRest)
 			continue
@@ -150,6 +152,7 @@ func (s *Server) keepTime() {
 		w.Turn()
 		now := s.clock.Millis()
 		next, ok := w.Keep(now)
+		s.dispatcher.Journal().Kick()
 		world.Leave()
 		timer.Stop()
 		if ok {

@@ -126,6 +126,7 @@ func (l *loop) run() {
 		if len(l.queue) > 0 {
 			l.streamQueued()
 		}
+		l.srv.dispatcher.Journal().Kick()
 		spent := l.srv.clock.Mono() - began
 		l.busy.Add(spent)
 		l.turns.Add(1)

@@ -192,6 +192,7 @@ func (n *network) turn(f func(*turner)) {
 	t.worker.Turn()
 	began, ran := n.srv.clock.Mono(), t.worker.Commands()
 	f(t)
+	n.srv.dispatcher.Journal().Kick()
 	spent := n.srv.clock.Mono() - began
 	t.busy.Add(spent)
 	t.turns.Add(1)
