@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 )
 
 // What can be wrong with a log. A *Damage is one of them.
@@ -38,6 +39,8 @@ type Damage struct {
 	Commands   int64  // offset of the end of the last command before Good; '#' lines may lie between
 	What       string // what was met, for people
 	Unfinished bool   // a transaction began at Good and has no EXEC before At
+	From       int64  // offset of the command or '#' line concerned, or At
+	Lines      int64  // how many lines of commands there are before At, as redis-check-aof counts them
 }
 
 // Error returns the place and what was met there.
@@ -61,6 +64,7 @@ type ScanOptions struct {
 	Offset   int64 // of the reader's first byte in the file, when a snapshot comes before the log
 	Size     int64 // of the whole file, when known: one argument's memory is then taken at once
 	RunBytes int   // about how many bytes a run has at most; 0 means 256 KiB
+	Strict   bool  // a MULTI within a transaction and an EXEC outside of one are bad: a server loads them
 
 	// Note is shown each line that begins with '#', borrowed and with its end. What came before it
 	// has been handed out, nothing after it. An error from it ends the reading.
@@ -90,6 +94,7 @@ type Scanner struct {
 	good     int64 // offset in the file: as Damage.Good
 	commands int64 // as Damage.Commands
 	opened   bool  // a transaction, at good
+	lines    int64 // of the commands handed out
 }
 
 // NewScanner returns a Scanner of what r holds.
@@ -103,6 +108,9 @@ func NewScanner(r io.Reader, o ScanOptions) *Scanner {
 // Good returns the offset up to which what was handed out is whole: the end of the last command, or
 // the beginning of the transaction that is open.
 func (s *Scanner) Good() int64 { return s.good }
+
+// Lines returns how many lines there are in the commands handed out: one, and two an argument.
+func (s *Scanner) Lines() int64 { return s.lines }
 
 // Open tells whether what was handed out ends amid a transaction.
 func (s *Scanner) Open() bool { return s.opened }
@@ -158,12 +166,34 @@ func (s *Scanner) cut(limit int) (run Run, need int) {
 			}
 			break
 		}
+		if wrong := s.misplaced(w); wrong != "" {
+			if run.Commands == 0 {
+				s.lines += w.lines
+				s.fail(ErrBad, s.base+int64(s.at), wrong)
+			}
+			break
+		}
 		s.at += w.at
+		s.lines += w.lines
 		s.track(w)
 		run.Commands++
 	}
 	run.Bytes = s.buf[start:s.at:s.at]
 	return run, need
+}
+
+// misplaced says what is wrong with a command that is whole, if one must be strict.
+func (s *Scanner) misplaced(w walk) string {
+	if !s.o.Strict || w.count != 1 {
+		return ""
+	}
+	switch {
+	case s.opened && bytes.EqualFold(w.first, []byte("MULTI")):
+		return "MULTI within a transaction"
+	case !s.opened && bytes.EqualFold(w.first, []byte("EXEC")):
+		return "EXEC without MULTI"
+	}
+	return ""
 }
 
 // track takes note of what ends at at: a command, a transaction's first or its last.
@@ -205,7 +235,7 @@ func (s *Scanner) note() bool {
 
 // fill reads on, until the buffer is full or there is no more.
 func (s *Scanner) fill(need int) {
-	if s.eof {
+	if end := s.base + int64(s.at) + int64(need); s.eof || s.o.Size > 0 && end > s.o.Size {
 		s.finish()
 		return
 	}
@@ -246,9 +276,17 @@ func (s *Scanner) room(have, need int) int {
 // finish says how a log ends.
 func (s *Scanner) finish() {
 	end := s.base + int64(len(s.buf))
+	if !s.eof {
+		end = s.o.Size
+	}
 	switch {
 	case s.at < len(s.buf):
-		s.fail(ErrShort, end, fmt.Sprintf("the file ends amid the command at offset %d", s.base+int64(s.at)))
+		w := walk{b: s.buf[s.at:]}
+		if s.buf[s.at] != '#' {
+			w.command()
+		}
+		s.lines += w.lines
+		s.fail(ErrShort, end, "the file ends amid what begins at offset "+strconv.FormatInt(s.base+int64(s.at), 10))
 	case s.opened:
 		s.fail(ErrShort, end, "the file ends before the EXEC of a transaction")
 	default:
@@ -257,11 +295,13 @@ func (s *Scanner) finish() {
 }
 
 func (s *Scanner) bad(w walk) {
+	s.lines += w.lines
 	s.fail(ErrBad, s.base+int64(s.at+w.at), w.wrong())
 }
 
 func (s *Scanner) fail(kind error, at int64, what string) {
-	s.err = &Damage{Kind: kind, At: at, Good: s.good, Commands: s.commands, What: what, Unfinished: s.opened}
+	s.err = &Damage{Kind: kind, At: at, Good: s.good, Commands: s.commands, What: what, Unfinished: s.opened,
+		From: min(s.base+int64(s.at), at), Lines: s.lines}
 }
 
 // Args appends the arguments of the command that b begins with, a whole one, to args.
@@ -278,6 +318,7 @@ type walk struct {
 	b     []byte
 	at    int
 	count int
+	lines int64  // that end before at
 	first []byte // argument
 
 	keep bool // append the arguments to args
@@ -323,6 +364,7 @@ func (w *walk) command() (need int) {
 			w.args = append(w.args, w.b[w.at:end:end])
 		}
 		w.at = end + 2
+		w.lines++
 	}
 	return 0
 }
@@ -355,6 +397,7 @@ func (w *walk) length(mark byte) (n int64, need int) {
 		return 0, w.at + i + 2
 	case digits > 0 && b[i] == '\r' && b[i+1] == '\n':
 		w.at += i + 2
+		w.lines++
 		return n, 0
 	}
 	w.at, w.want = w.at+i, "a number and a line end"

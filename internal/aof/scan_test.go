@@ -295,6 +295,40 @@ func TestScanChangedByte(t *testing.T) {
 	}
 }
 
+// TestScanStrict: what redis-check-aof calls bad and a redis-server loads is bad only when asked for; lines are
+// counted as that tool counts them.
+func TestScanStrict(t *testing.T) {
+	set := command("SET", "a", "b")
+	for _, tc := range []struct {
+		log   string
+		at    int
+		good  int
+		lines int64
+	}{
+		{log: set + Exec + set, at: len(set), good: len(set), lines: 10},
+		{log: set + Multi + set + Multi + Exec, at: len(set + Multi + set), good: len(set), lines: 20},
+		{log: set + "#\r\n" + Multi + Exec + "*2\r\n$3\r\nGET\r\nx", at: len(set+Multi+Exec) + 16, good: len(set+Multi+Exec) + 3, lines: 16},
+		{log: set + "*2\r\n$3\r\nGE", at: len(set) + 10, good: len(set), lines: 9},
+		{log: set + "*2\r\n", at: len(set) + 4, good: len(set), lines: 8},
+		{log: set + "!", at: len(set), good: len(set), lines: 7},
+	} {
+		s := NewScanner(strings.NewReader(tc.log), ScanOptions{Strict: true, Size: int64(len(tc.log))})
+		var err error
+		for err == nil {
+			_, err = s.Next()
+		}
+		var d *Damage
+		if !errors.As(err, &d) || d.At != int64(tc.at) || d.Good != int64(tc.good) || d.Lines != tc.lines || d.Lines != s.Lines() {
+			t.Errorf("%q: %+v; want at %d, good %d, lines %d", tc.log, err, tc.at, tc.good, tc.lines)
+		}
+	}
+	for _, log := range []string{set + Exec + set, Multi + Multi + Exec} {
+		if out, err := readAll(t, strings.NewReader(log), ScanOptions{}, false); err != io.EOF || out != log {
+			t.Errorf("%q, not strict: %v", log, err)
+		}
+	}
+}
+
 // checkAny reads any bytes as a log and checks what must hold whatever they are.
 func checkAny(t *testing.T, b []byte, size int) {
 	t.Helper()
