@@ -28,11 +28,17 @@ func argBytes(args [][]byte) (n int) {
 // Append adds an entry; args are its fields and values in turns, at least one of each, and id is
 // greater than LastID. It returns false, with nothing changed, when there is no memory.
 func (s *Stream) Append(id StreamID, args [][]byte, limits StreamLimits) bool {
-	if s.tail.r == 0 || s.isFull(s.tail, argBytes(args), limits) {
-		if !s.appendNode(id, args) {
-			return false
-		}
-	} else if !s.appendToTail(id, args, limits) {
+	var tail streamNode
+	if s.tail.r != 0 {
+		tail = s.node(s.tail)
+	}
+	added := false
+	if s.tail.r == 0 || tail.isFull(argBytes(args), limits) {
+		added = s.appendNode(id, args, tail)
+	} else {
+		added = s.appendToTail(tail, id, args, limits)
+	}
+	if !added {
 		return false
 	}
 	s.length++
@@ -45,8 +51,7 @@ func (s *Stream) Append(id StreamID, args [][]byte, limits StreamLimits) bool {
 }
 
 // isFull tells whether a node takes no more entries of so many bytes.
-func (s *Stream) isFull(p streamPlace, more int, limits StreamLimits) bool {
-	n := s.node(p)
+func (n streamNode) isFull(more int, limits StreamLimits) bool {
 	most := limits.NodeBytes
 	if most <= 0 || most > streamMaxListpack {
 		most = streamMaxListpack
@@ -58,11 +63,11 @@ func (s *Stream) isFull(p streamPlace, more int, limits StreamLimits) bool {
 	return limits.NodeEntries > 0 && int64(live+deleted) >= limits.NodeEntries
 }
 
-// appendNode begins a new node with an entry.
-func (s *Stream) appendNode(id StreamID, args [][]byte) bool {
+// appendNode begins a new node with an entry, with as much room as the last took.
+func (s *Stream) appendNode(id StreamID, args [][]byte, last streamNode) bool {
 	e := streamNewEntry{args: args, same: true}
 	size := streamNodeHead(id) + streamMasterSize(args) + e.size()
-	r := s.alloc(size)
+	r := s.alloc(max(size, len(last.lp)))
 	if r == 0 {
 		return false
 	}
@@ -75,6 +80,28 @@ func (s *Stream) appendNode(id StreamID, args [][]byte) bool {
 		s.shrink(s.tail)
 	}
 	s.tail = streamPlace{id.Ms, r}
+	return true
+}
+
+// appendToTail adds an entry to the last node, n.
+func (s *Stream) appendToTail(n streamNode, id StreamID, args [][]byte, limits StreamLimits) bool {
+	e := streamNewEntry{ms: id.Ms - n.master.Ms, seq: id.Seq - n.master.Seq, args: args, same: n.hasFields(args)}
+	live, deleted := n.counts()
+	size := n.size() + e.size() + listpack.SizeInt(int64(live+1)) - listpack.SizeInt(int64(live))
+	room := size + size/2
+	if limits.NodeBytes > 0 && int64(room) > limits.NodeBytes {
+		room = int(limits.NodeBytes) // it will hardly grow beyond
+	}
+	p := s.edit(s.tail, size-n.size(), room)
+	if p.r == 0 {
+		return false
+	}
+	n = s.node(p)
+	storage := n.storage()
+	lp := setStreamCounts(n.lp, live+1, deleted)
+	at := e.write(storage, len(lp)-1)
+	storage[at] = 0xFF
+	listpack.Fix(storage[:at+1], int(e.elements())+1)
 	return true
 }
 
@@ -121,29 +148,6 @@ func (s *Stream) edit(p streamPlace, more, room int) streamPlace {
 		return p
 	}
 	return s.replace(p, size, max(size+more, room))
-}
-
-// appendToTail adds an entry to the last node.
-func (s *Stream) appendToTail(id StreamID, args [][]byte, limits StreamLimits) bool {
-	n := s.node(s.tail)
-	e := streamNewEntry{ms: id.Ms - n.master.Ms, seq: id.Seq - n.master.Seq, args: args, same: n.hasFields(args)}
-	live, deleted := n.counts()
-	size := n.size() + e.size() + listpack.SizeInt(int64(live+1)) - listpack.SizeInt(int64(live))
-	room := size + size/4
-	if limits.NodeBytes > 0 && int64(room) > limits.NodeBytes {
-		room = int(limits.NodeBytes) // it will hardly grow beyond
-	}
-	p := s.edit(s.tail, size-n.size(), room)
-	if p.r == 0 {
-		return false
-	}
-	n = s.node(p)
-	storage := n.storage()
-	lp := setStreamCounts(n.lp, live+1, deleted)
-	at := e.write(storage, len(lp)-1)
-	storage[at] = 0xFF
-	listpack.Fix(storage[:at+1], int(e.elements())+1)
-	return true
 }
 
 // Delete deletes an entry, and tells whether it was there. ok is false when there is no memory, and
