@@ -4,7 +4,7 @@
 // the entry. A caller that has many keys at hand asks for all their buckets, then for all their
 // entries, and finds both near when it comes to execute.
 //
-// Both methods run without the shard's lock while another thread changes the table, so what they
+// PrefetchBucket and PrefetchEntry run without the shard's lock while another thread changes the table, so what they
 // read may be out of date or torn. They stay harmless: a bucket's address comes from a directory
 // entry that was a whole segment once, and memory that a heap once opened stays readable; what is
 // read from the bucket itself is only prefetched, and a prefetch of any address is no fault.
@@ -45,6 +45,18 @@ func (t *Table[K]) PrefetchEntry(hash uint64) {
 
 // PrefetchRef asks for the first line of block r, which may be anything.
 func (t *Table[K]) PrefetchRef(r mem.Ref) { prefetchRef(t.base, r) }
+
+// PrefetchWalk asks for the entries that Walk of bucket i, which need not be there, would hand out, but
+// for those in overflow blocks. Unlike the others it needs the lock.
+func (t *Table[K]) PrefetchWalk(i int) {
+	if uint(i) >= uint(t.Buckets()) {
+		return
+	}
+	b := t.bucket(t.bucketRef(uint32(i)))
+	for lane := range b.used() {
+		prefetchEntry(t.base, b.refs[lane])
+	}
+}
 
 // lookAhead returns the bucket of a hash as far as it can be told without the lock, or nil: a small
 // table is not worth it, and its block may be gone.

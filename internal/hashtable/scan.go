@@ -52,6 +52,9 @@ func (t *Table[K]) Walk(i int, fn func(Slot, mem.Ref)) {
 	}
 }
 
+// walkAhead is how many buckets ahead entries are asked for.
+const walkAhead = 2
+
 const (
 	fairChain   = 32 // entries of a chain that Random gives equal chances
 	fairAttempt = 64 // buckets that Random tries before it takes what it finds
@@ -126,6 +129,7 @@ func (t *Table[K]) Drain(steps int, fn func(mem.Ref)) (done bool) {
 		}
 		t.count.Store(last)
 		t.retractSegment()
+		t.PrefetchWalk(int(last) - walkAhead)
 	}
 	return t.count.Load() == 0
 }

@@ -168,10 +168,14 @@ func (t *table) scan(cursor uint64, fn func(r mem.Ref)) uint64 {
 	return t.index.Scan(cursor, fn)
 }
 
+// walkAhead is how many buckets ahead of a walk elements are asked for.
+const walkAhead = 2
+
 // each hands all elements to fn, in no order, until it returns false. fn must not change the table.
 func (t *table) each(fn func(r mem.Ref) bool) {
 	more := true
 	for i := 0; i < t.index.Buckets() && more; i++ {
+		t.index.PrefetchWalk(i + walkAhead)
 		t.index.Walk(i, func(_ hashtable.Slot, r mem.Ref) { more = more && fn(r) })
 	}
 }
@@ -183,6 +187,7 @@ func (t *table) pieces() func(fn func(r mem.Ref) bool) (more bool) {
 	bucket := 0
 	return func(fn func(r mem.Ref) bool) bool {
 		for more := true; more && bucket < t.index.Buckets(); bucket++ {
+			t.index.PrefetchWalk(bucket + walkAhead)
 			t.index.Walk(bucket, func(_ hashtable.Slot, r mem.Ref) { more = fn(r) && more })
 		}
 		return bucket < t.index.Buckets()

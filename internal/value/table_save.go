@@ -122,6 +122,7 @@ func (t *table) appendUnsaved(dst []byte, limit int, item func(dst []byte, e *el
 	}
 	for s.cursor < s.end && len(dst) < full {
 		whole := true
+		t.index.PrefetchWalk(s.cursor + walkAhead)
 		t.index.Walk(s.cursor, func(_ hashtable.Slot, r mem.Ref) {
 			switch {
 			case t.epochOf(r) == t.epoch:
