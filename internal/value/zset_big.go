@@ -165,18 +165,39 @@ func (b *bigZSet) foresee(upper bool) {
 	b.tree.Ascend(0, visit)
 }
 
+// eachAhead is how many members ahead of the one that is handed out are asked for.
+const eachAhead = 16
+
 // eachScored is ZSet.Each.
 func (b *bigZSet) eachScored(from, to int, reverse bool, fn func(m Member, score float64) bool) {
-	left := to - from
+	type met struct {
+		r     mem.Ref
+		score float64
+	}
+	var ahead [eachAhead]met // those asked for last, in a ring
+	asked, handed, more := 0, 0, true
+	hand := func() {
+		m := ahead[handed%eachAhead]
+		handed++
+		more = fn(Member{Str: b.name(m.r)}, m.score)
+	}
 	visit := func(score float64, r mem.Ref) bool {
-		left--
-		return fn(Member{Str: b.name(r)}, score) && left > 0
+		b.index.PrefetchRef(r)
+		if asked-handed == eachAhead {
+			hand()
+		}
+		ahead[asked%eachAhead] = met{r, score}
+		asked++
+		return more && asked < to-from
 	}
 	if reverse {
 		b.tree.Descend(to-1, visit)
-		return
+	} else {
+		b.tree.Ascend(from, visit)
 	}
-	b.tree.Ascend(from, visit)
+	for more && handed < asked {
+		hand()
+	}
 }
 
 // scanScores is ZSet.Scan.
