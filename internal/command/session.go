@@ -29,6 +29,7 @@ const (
 	Blocked                           // a blocking command waits for its keys
 	Streaming                         // the rest of a long reply is being written: More.Rest
 	Watching                          // has keys watched
+	Replaying                         // runs what a log holds
 
 	// The conditions below do not change what a command does.
 	NoEvict // CLIENT NO-EVICT
@@ -38,7 +39,7 @@ const (
 )
 
 // Unusual are the conditions under which a command cannot take the shortest way.
-const Unusual = Unauthenticated | InMulti | MultiError | ReplyOff | ReplySkipNext | ReplySkip | Killed
+const Unusual = Unauthenticated | InMulti | MultiError | ReplyOff | ReplySkipNext | ReplySkip | Killed | Replaying
 
 // Session is one connection's state.
 type Session struct {

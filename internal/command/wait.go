@@ -28,7 +28,7 @@ type Wait struct {
 
 // CanBlock tells whether the handler may block. Where it is false, as in EXEC, the handler replies
 // with its null at once.
-func (c *Call) CanBlock() bool { return !c.InExec }
+func (c *Call) CanBlock() bool { return !c.InExec && c.Session.State&Replaying == 0 }
 
 // Block makes the client wait. The handler returns its result. w and what it points to are the
 // caller's again when Block returns.

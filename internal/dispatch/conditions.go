@@ -27,6 +27,10 @@ func (d *Dispatcher) RefuseWrites(reason resp.Error) {
 	d.set(Misconf, reason != "")
 }
 
+// SetBehind puts off commands that change keys, or lets them run again: the log is behind. The caller
+// then has the commands that wait tried again.
+func (d *Dispatcher) SetBehind(on bool) { d.set(Behind, on) }
+
 // SetOverhead tells how much memory is used besides the keyspace's, in bytes.
 func (d *Dispatcher) SetOverhead(bytes int64) { d.overhead.Store(bytes) }
 

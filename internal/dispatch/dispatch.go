@@ -9,6 +9,7 @@
 package dispatch
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 
@@ -92,6 +93,8 @@ type Worker struct {
 	keys   []command.KeyRef
 	hashes []uint64
 
+	replayer *Replayer // whose commands it runs; nil: clients'
+
 	stopped bool // the world, for a transaction
 	again   bool // a command that blocked is run again
 	still   bool // and has blocked again
@@ -119,14 +122,19 @@ type request struct {
 
 // NewWorker returns a worker for one executor.
 func (d *Dispatcher) NewWorker() *Worker {
-	w := &Worker{d: d, tx: d.env.Keyspace.NewTx(), stats: d.env.Commands.NewLoop()}
+	w := d.newWorker(d.env.Commands.NewLoop())
+	d.mu.Lock()
+	d.workers[w] = struct{}{}
+	d.mu.Unlock()
+	return w
+}
+
+func (d *Dispatcher) newWorker(stats *info.LoopStats) *Worker {
+	w := &Worker{d: d, tx: d.env.Keyspace.NewTx(), stats: stats}
 	w.unit = w.tx.Effects().(*effects).unit
 	w.call = command.Call{Reply: &w.Writer, Tx: w.tx, Env: d.env, Unit: w.unit, Runner: w}
 	w.args = make([][]byte, 0, 4*batchSize)
 	w.Turn()
-	d.mu.Lock()
-	d.workers[w] = struct{}{}
-	d.mu.Unlock()
 	return w
 }
 
@@ -215,7 +223,9 @@ func (w *Worker) follow() {
 		w.cfg = cfg
 		w.limits.MaxBulk = cfg.ProtoMaxBulkLen
 		w.limits.MaxInline = resp.DefaultMaxInline
-		w.slowTicks = slowest(cfg)
+		if w.slowTicks = slowest(cfg); w.replayer != nil {
+			w.slowTicks = math.MaxInt64
+		}
 	}
 }
 

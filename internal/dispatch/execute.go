@@ -83,6 +83,10 @@ func (w *Worker) run(s *command.Session, r *request) bool {
 		return true
 	}
 	if e := w.sound(s, r); e != "" {
+		if w.replayer != nil {
+			w.cannotReplay(s, r)
+			return true
+		}
 		w.refuse(s, spec, e)
 		w.muffle(s, mark)
 		return true
@@ -157,6 +161,9 @@ func (w *Worker) finish(s *command.Session, spec *command.Spec, args [][]byte, e
 	w.totals.ticks.Add(spent)
 	if err != nil {
 		w.stats.Failed(spec.Index)
+		if w.replayer != nil {
+			w.replayer.failed(spec, err)
+		}
 	}
 	if spent >= w.slowTicks {
 		w.slow(s, spec, args, spent)

@@ -21,6 +21,7 @@ const (
 	Misconf                       // the last save failed, and writes are refused for it
 	OverMemory                    // used memory is over maxmemory
 	Paused                        // CLIENT PAUSE is on
+	Behind                        // the log is further behind than it may be
 )
 
 // Errors of the gates.
@@ -58,10 +59,14 @@ var gates = [...]gate{
 	{server: Misconf, ask: askDisk},
 	{server: Loading, ask: askLoading},
 	{server: Paused, ask: askPaused},
+	{server: Behind, ask: askBehind},
 	{session: command.InMulti, ask: askQueue},
 }
 
 func (w *Worker) gates(s *command.Session, r *request) outcome {
+	if w.replayer != nil {
+		return w.replays(s, r)
+	}
 	server := w.d.state.Load()
 	for i := range gates {
 		g := &gates[i]
@@ -148,6 +153,14 @@ func askPaused(w *Worker, s *command.Session, r *request) (outcome, resp.Error) 
 		return pass, "" // queueing changes nothing
 	}
 	s.State |= command.Pausing
+	return wait, ""
+}
+
+// askBehind puts commands off that would add to a log that is behind.
+func askBehind(w *Worker, s *command.Session, r *request) (outcome, resp.Error) {
+	if flagsOf(s, r.spec)&(command.Write|command.MayReplicate) == 0 || s.State&command.InMulti != 0 && r.spec.Name != "exec" {
+		return pass, ""
+	}
 	return wait, ""
 }
 

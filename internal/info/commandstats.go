@@ -72,6 +72,13 @@ func (s *CommandStats) NewLoop() *LoopStats {
 	return l
 }
 
+// NewAside returns the counters of a loop that no figure shows.
+func (s *CommandStats) NewAside() *LoopStats {
+	l := &LoopStats{all: s}
+	l.rows.Store(s.freshRows())
+	return l
+}
+
 func (s *CommandStats) freshRows() *[]statsRow {
 	rows := make([]statsRow, len(s.names))
 	return &rows

@@ -67,7 +67,7 @@ func (c *conn) room() []byte {
 // overLimit tells whether the replies that wait are over the limit of a class of clients. now is
 // Unix s.
 func (c *conn) overLimit(l *config.BufferLimit, now uint32) bool {
-	n := int64(c.out.size())
+	n := int64(c.unsent())
 	if l.HardBytes > 0 && n >= l.HardBytes {
 		return true
 	}
@@ -83,6 +83,9 @@ func (c *conn) overLimit(l *config.BufferLimit, now uint32) bool {
 	}
 	return int64(now-c.out.softSince) > l.SoftSeconds
 }
+
+// unsent returns the bytes of replies that wait: for the client to read, or for the disk.
+func (c *conn) unsent() int { return c.out.size() + c.link.held }
 
 // hold keeps replies that could not be sent. A buffer too large to be used again is not copied.
 func (c *conn) hold(b []byte, whole int) {
@@ -102,10 +105,10 @@ func (c *conn) Buffers() command.Buffers {
 		Query: len(c.in), QueryFree: cap(c.in) - len(c.in),
 		Readable: c.State&command.Parked == 0, Writable: c.out != nil,
 	}
-	b.Output = c.out.size()
+	b.Output = c.unsent()
 	held, chunks := c.out.held()
 	b.OutputChunks = chunks
-	b.Total = connSize + cap(c.in) + held
+	b.Total = connSize + cap(c.in) + held + c.link.held
 	if c.More != nil {
 		b.Total += int(c.More.QueueBytes) + moreSize
 	}
@@ -120,8 +123,9 @@ const (
 
 // executor is what runs a connection's commands: a loop, or a goroutine of its own.
 type executor struct {
-	srv    *Server
-	worker *dispatch.Worker
+	srv     *Server
+	worker  *dispatch.Worker
+	holding bool // replies wait for the disk: in this turn
 }
 
 // advance feeds a connection's input to the worker until it is used up, or must wait, or the
@@ -141,7 +145,7 @@ func (x *executor) advance(c *conn, data []byte) bool {
 		switch {
 		case verdict == dispatch.Close:
 			c.in = nil
-			if c.out == nil {
+			if c.unsent() == 0 {
 				return false
 			}
 			c.link.closing()
@@ -159,7 +163,7 @@ func (x *executor) advance(c *conn, data []byte) bool {
 			c.keep(data)
 			c.link.stream()
 			return true
-		case c.out.size() > maxUnsent:
+		case c.unsent() > maxUnsent:
 			c.keep(data)
 			c.link.choke()
 			return true
@@ -191,7 +195,7 @@ func (x *executor) stream(c *conn) bool {
 		if !x.send(c) {
 			return false
 		}
-		if c.out == nil {
+		if c.unsent() == 0 {
 			c.link.stream()
 		}
 		return true
@@ -210,6 +214,10 @@ func (x *executor) send(c *conn) bool {
 	defer x.resetWriter(b)
 	if len(b) == 0 {
 		return true
+	}
+	if x.mustHold(c) {
+		c.link.holdBack(c, b)
+		return !x.srv.overOutputLimit(c)
 	}
 	rest := b
 	if c.out == nil {

@@ -62,6 +62,7 @@ func (s *Server) cron() {
 			s.sample()
 		}
 		s.dispatcher.Journal().Kick() // of what no executor has
+		s.network.release()           // perhaps replies need not wait for the disk any more
 		clock.Refine()
 		s.stats.cronTurns.Add(1)
 		s.stats.cronNanos.Add(s.clock.Mono() - began)

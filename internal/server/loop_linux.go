@@ -24,6 +24,9 @@ import (
 
 const maxEvents = 256
 
+// armedInput is the event that a connection is read on.
+const armedInput = syscall.EPOLLIN
+
 // maxAhead bounds the bytes that are read while a command is blocked.
 const maxAhead = 1 << 20
 
@@ -38,6 +41,7 @@ type loop struct {
 	wakeFD int
 	conns  []*conn // by file descriptor
 	parked []*conn // whose command waits for Resume
+	held   held
 	queue  []*conn // of which the next piece of a long reply is to be written
 
 	listeners map[int32]*listener // of the first loop
@@ -65,6 +69,7 @@ type link struct {
 	fd    int32
 	unix  bool
 	armed uint32 // epoll events waited for
+	held  int    // bytes of replies that wait for the disk
 }
 
 // network is the server's listeners and loops.
@@ -111,7 +116,7 @@ func (l *loop) run() {
 	for {
 		n := l.wait()
 		world.Enter()
-		l.worker.Turn()
+		l.begin()
 		began, ran := l.srv.clock.Mono(), l.worker.Commands()
 		for i := range n {
 			l.event(&l.events[i])
@@ -125,6 +130,10 @@ func (l *loop) run() {
 		}
 		if len(l.queue) > 0 {
 			l.streamQueued()
+		}
+		if l.held.any.Load() {
+			l.releaseHeld()
+			l.held.seal(l.srv.dispatcher.Journal().End())
 		}
 		l.srv.dispatcher.Journal().Kick()
 		spent := l.srv.clock.Mono() - began
@@ -203,19 +212,10 @@ func (l *loop) drained(c *conn) bool {
 	if !l.flush(c) {
 		return false
 	}
-	if c.out == nil && c.State&command.Streaming != 0 {
-		l.queue = append(l.queue, c)
-		return true
-	}
-	if c.out == nil && c.link.armed&syscall.EPOLLIN == 0 && c.State&(command.Parked|command.Blocked|command.Closing) == 0 {
-		c.link.arm(c.link.armed | syscall.EPOLLIN)
-		return l.advance(c, c.in)
-	}
-	return true
+	return c.out != nil || c.link.holds() || l.sentAll(c)
 }
 
-// flush sends replies that waited. It reports false when the connection is broken, or was only
-// kept for them.
+// flush sends replies that waited. It reports false when the connection is broken.
 func (l *loop) flush(c *conn) bool {
 	for c.out.size() > 0 {
 		b := c.out.next()
@@ -230,7 +230,7 @@ func (l *loop) flush(c *conn) bool {
 	}
 	c.out = nil
 	c.link.wantWrite(false)
-	return c.State&command.Closing == 0
+	return true
 }
 
 // readable reads once and runs what there is.
@@ -430,7 +430,7 @@ func (k *link) park() {
 // when what has been written before is sent.
 func (k *link) stream() {
 	k.arm(k.armed &^ syscall.EPOLLIN)
-	if c := k.owner(); c.out == nil {
+	if c := k.owner(); c.unsent() == 0 {
 		k.loop.queue = append(k.loop.queue, c)
 	}
 }

@@ -53,6 +53,8 @@ type link struct {
 	unix   bool
 	wake   chan struct{} // tells that a parked command may run
 	choked bool          // input waits for replies to be read
+	held   int           // none: replies that wait for the disk are with all that wait
+	until  int64         // position of the journal that must be on disk before they are sent
 
 	replyMu sync.Mutex // guards the fields below
 	replied bool       // the blocked command has its reply
@@ -68,6 +70,7 @@ type network struct {
 	mu        sync.Mutex // guards the fields below
 	listeners []*listener
 	parked    map[*conn]struct{}
+	written   chan struct{} // closed, and replaced, when more is on disk
 }
 
 // start makes the executors and accepts connections.
@@ -76,6 +79,7 @@ func (n *network) start(s *Server, listeners []*listener) error {
 	count := max(2*runtime.NumCPU(), 4)
 	n.free = make(chan *turner, count)
 	n.parked = map[*conn]struct{}{}
+	n.written = make(chan struct{})
 	for range count {
 		t := &turner{executor: executor{srv: s, worker: s.dispatcher.NewWorker()}}
 		n.turners = append(n.turners, t)
@@ -165,6 +169,7 @@ const (
 	needResume // of its parked command
 	needTurn   // for input that is here already
 	needReply  // of its blocked command; input may come meanwhile
+	needDisk   // to have what the replies tell of
 )
 
 // pending is a need and the bytes to read into, or to send.
@@ -189,7 +194,7 @@ func (n *network) turn(f func(*turner)) {
 	t := <-n.free
 	world := &n.srv.dispatcher.World
 	world.Enter()
-	t.worker.Turn()
+	t.begin()
 	began, ran := n.srv.clock.Mono(), t.worker.Commands()
 	f(t)
 	n.srv.dispatcher.Journal().Kick()
@@ -223,6 +228,8 @@ func (n *network) step(c *conn, p pending, buf []byte) (after pending) {
 		count, err = c.link.socket.Write(p.data)
 	case needResume:
 		<-c.link.wake
+	case needDisk:
+		n.awaitDisk(c.link.until)
 	}
 	if err != nil {
 		return pending{}
@@ -260,6 +267,8 @@ func (n *network) act(t *turner, c *conn, p pending, count int) bool {
 		n.srv.stats.netIn.Add(int64(count))
 		c.in = c.in[:len(c.in)+count]
 		return !n.srv.overInputLimit(c)
+	case needDisk:
+		return true
 	case needTurn:
 		switch {
 		case c.State&command.Streaming != 0:
@@ -280,6 +289,8 @@ func (c *conn) pending(buf []byte) pending {
 	switch {
 	case c.State&command.Killed != 0:
 		return pending{}
+	case c.out != nil && c.link.holds():
+		return pending{need: needDisk}
 	case c.out != nil:
 		waiting := c.out.next()
 		return pending{needRoom, waiting[:min(len(waiting), drainSize)]}
@@ -293,6 +304,41 @@ func (c *conn) pending(buf []byte) pending {
 		return pending{needInput, c.room()}
 	}
 	return pending{needInput, buf}
+}
+
+// holdBack keeps replies until the disk has what they tell of.
+func (k *link) holdBack(c *conn, b []byte) {
+	c.hold(b, 0)
+	k.until = k.net.srv.dispatcher.Journal().End()
+}
+
+// holds tells whether replies wait for the disk.
+func (k *link) holds() bool {
+	s := k.net.srv
+	return k.until > s.onDisk.Load() && s.awaitsDisk(s.cfg())
+}
+
+// awaitDisk waits until the disk has the journal up to a position, or replies need not wait for it.
+func (n *network) awaitDisk(until int64) {
+	for {
+		n.mu.Lock()
+		written := n.written
+		n.mu.Unlock()
+		if until <= n.srv.onDisk.Load() || !n.srv.awaitsDisk(n.srv.cfg()) {
+			return
+		}
+		<-written
+	}
+}
+
+// release has connections whose replies wait look at the disk.
+func (n *network) release() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.written != nil {
+		close(n.written)
+		n.written = make(chan struct{})
+	}
 }
 
 // unpark ends a connection's waiting for its parked command's turn.

@@ -59,6 +59,7 @@ type Server struct {
 	supervisor   string // "systemd", "upstart"; "": nobody
 	notifySocket string // of systemd, ""
 
+	onDisk     atomic.Int64  // position up to which the journal is on disk
 	seconds    atomic.Uint32 // Unix s, renewed by cron
 	cronPaused atomic.Bool
 	ending     atomic.Bool

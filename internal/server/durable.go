@@ -1,0 +1,42 @@
+// Durable: replies that wait for the disk.
+//
+// Under appendfsync always a reply leaves when the append-only log is on disk up to where it was when
+// the reply was made, so that no client sees what a crash could undo: neither its own change nor
+// somebody else's. The log is written meanwhile, and the executors go on: what they change goes to
+// disk together, with the next fsync.
+
+package server
+
+import (
+	"tarn/internal/config"
+)
+
+// awaitsDisk tells whether replies wait for the disk.
+func (s *Server) awaitsDisk(cfg *config.Config) bool {
+	return cfg.AppendFsync == config.FsyncAlways && cfg.AppendOnly && s.dispatcher.Journal().Active()
+}
+
+// durable says that what the journal holds before a position is on disk.
+func (s *Server) durable(end int64) {
+	for {
+		before := s.onDisk.Load()
+		if end <= before {
+			return
+		}
+		if s.onDisk.CompareAndSwap(before, end) {
+			break
+		}
+	}
+	s.network.release()
+}
+
+// mustHold tells whether a connection's replies are to wait for the disk.
+func (x *executor) mustHold(c *conn) bool {
+	return c.link.holds() || x.holding && x.srv.dispatcher.Journal().End() > x.srv.onDisk.Load()
+}
+
+// begin starts a turn of the executor.
+func (x *executor) begin() {
+	x.worker.Turn()
+	x.holding = x.srv.awaitsDisk(x.srv.cfg())
+}
