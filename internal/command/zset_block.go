@@ -44,11 +44,11 @@ func (c *Call) bzpop(from end) error {
 }
 
 func bzmpop(c *Call) error {
-	millis, err := c.timeout(1)
+	p, err := c.parseManyPop(2)
 	if err != nil {
 		return err
 	}
-	p, err := c.parseManyPop(2)
+	millis, err := c.timeout(1)
 	if err != nil {
 		return err
 	}
