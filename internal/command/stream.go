@@ -407,7 +407,7 @@ func xdel(c *Call) error {
 		}
 	}
 	if deleted > 0 {
-		k.ChangedBy("xdel", deleted)
+		k.ChangedAside("xdel", deleted)
 	}
 	c.Reply.Int(deleted)
 	return nil
@@ -513,7 +513,7 @@ func xsetid(c *Call) error {
 	if !k.EditBig().(*value.Stream).SetID(last, added, deleted) {
 		return keyspace.ErrOutOfMemory
 	}
-	k.Changed("xsetid")
+	k.ChangedAside("xsetid", 1)
 	c.Reply.OK()
 	return nil
 }
@@ -531,7 +531,7 @@ func xtrim(c *Call) error {
 	removed := int64(0)
 	if s != nil {
 		if removed = k.EditBig().(*value.Stream).Trim(&o.trim); removed > 0 {
-			k.ChangedBy("xtrim", removed)
+			k.ChangedAside("xtrim", removed)
 		}
 	}
 	c.Reply.Int(removed)

@@ -61,7 +61,7 @@ func xack(c *Call) error {
 		}
 	}
 	if removed > 0 {
-		k.ChangedBy("", removed)
+		k.ChangedAside("", removed)
 	}
 	c.Reply.Int(removed)
 	return nil
@@ -125,10 +125,12 @@ func xgroupCreate(c *Call) error {
 	} else if s != nil {
 		last = s.LastID()
 	}
+	changed := (*keyspace.Key).ChangedAside
 	if s == nil {
 		if s, err = newStream(&k); err != nil {
 			return err
 		}
+		changed = (*keyspace.Key).ChangedBy
 	} else {
 		if s.Group(c.Args[3]) != nil {
 			return errGroupBusy
@@ -136,7 +138,7 @@ func xgroupCreate(c *Call) error {
 		s = k.EditBig().(*value.Stream)
 	}
 	s.AddGroup(c.Args[3], last, read)
-	k.Changed("xgroup-create")
+	changed(&k, "xgroup-create", 1)
 	c.Reply.OK()
 	return nil
 }
@@ -154,7 +156,7 @@ func xgroupCreateconsumer(c *Call) error {
 		return nil
 	}
 	k.EditBig().(*value.Stream).AddConsumer(g, c.Args[4], c.Now())
-	k.Changed("xgroup-createconsumer")
+	k.ChangedAside("xgroup-createconsumer", 1)
 	c.Reply.Int(1)
 	return nil
 }
@@ -171,7 +173,7 @@ func xgroupDelconsumer(c *Call) error {
 	pending := 0
 	if r := g.Consumer(c.Args[4]); r != nil {
 		pending = k.EditBig().(*value.Stream).RemoveConsumer(g, r)
-		k.Changed("xgroup-delconsumer")
+		k.ChangedAside("xgroup-delconsumer", 1)
 	}
 	c.Reply.Int(int64(pending))
 	return nil
@@ -216,7 +218,7 @@ func xgroupSetid(c *Call) error {
 	}
 	k.EditBig()
 	g.LastID, g.Read = last, read
-	k.ChangedAside("xgroup-setid")
+	k.ChangedAside("xgroup-setid", 1)
 	c.Reply.OK()
 	return nil
 }
@@ -371,7 +373,7 @@ func (o *streamClaim) meet(c *Call) {
 	o.s = o.k.EditBig().(*value.Stream)
 	if o.consumer = o.g.Consumer(c.Args[3]); o.consumer == nil {
 		o.consumer = o.s.AddConsumer(o.g, c.Args[3], c.Now())
-		o.k.Changed("xgroup-createconsumer")
+		o.k.ChangedAside("xgroup-createconsumer", 1)
 	}
 	o.consumer.Seen = c.Now()
 }
@@ -492,7 +494,7 @@ func xclaim(c *Call) error {
 		o.changes = 1
 	}
 	if o.changes > 0 {
-		k.ChangedBy("", o.changes)
+		k.ChangedAside("", o.changes)
 	}
 	return nil
 }
@@ -556,7 +558,7 @@ func xautoclaim(c *Call) error {
 	o.meet(c)
 	o.scan(c, next, count)
 	if o.changes > 0 {
-		k.ChangedBy("", o.changes)
+		k.ChangedAside("", o.changes)
 	}
 	return nil
 }

@@ -227,7 +227,7 @@ func (o *streamRead) reply(c *Call) (any bool) {
 		default:
 			o.history(c, f)
 		}
-		f.key.ChangedBy("", 1)
+		f.key.ChangedAside("", 1)
 	}
 	switch {
 	case n == 0:
@@ -260,7 +260,7 @@ func (o *streamRead) meet(c *Call, f *streamFrom) {
 	consumer := f.group.Consumer(o.consumer)
 	if consumer == nil {
 		consumer = s.AddConsumer(f.group, o.consumer, c.Now())
-		f.key.Changed("xgroup-createconsumer")
+		f.key.ChangedAside("xgroup-createconsumer", 1)
 	}
 	consumer.Seen = c.Now()
 }

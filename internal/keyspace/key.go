@@ -119,11 +119,11 @@ func (k *Key) ChangedBy(event string, n int64) {
 	k.tx.tell(k.sh, k.db, k.name)
 }
 
-// ChangedAside is Changed for a change that those who wait for the key do not wait for: they are not
+// ChangedAside is ChangedBy for changes that those who wait for the key do not wait for: they are not
 // woken.
-func (k *Key) ChangedAside(event string) {
+func (k *Key) ChangedAside(event string, n int64) {
 	k.reweigh()
-	k.tx.Dirty.Add(1)
+	k.tx.Dirty.Add(n)
 	k.sh.touchWatchers(k.db, k.name)
 }
 
