@@ -74,7 +74,8 @@ func lindex(c *Call) error {
 		c.Reply.Null()
 		return nil
 	}
-	c.replyMember(l.At(at))
+	cursor := l.Walk(at)
+	c.replyElements(&cursor, 1)
 	return nil
 }
 
@@ -101,8 +102,9 @@ func linsert(c *Call) error {
 		c.Reply.Int(0)
 		return nil
 	}
-	cursor := l.From(0)
+	cursor := l.Walk(0)
 	at := cursor.Find(c.Args[3], math.MaxInt)
+	cursor.Close()
 	if at < 0 {
 		c.Reply.Int(-1)
 		return nil
@@ -181,10 +183,11 @@ func lpos(c *Call) error {
 	if err != nil {
 		return err
 	}
-	cursor, most := l.From(0), l.Len()
+	cursor, most := l.Walk(0), l.Len()
 	if o.back {
-		cursor = l.BackFrom(most - 1)
+		cursor = l.WalkBack(most - 1)
 	}
+	defer cursor.Close()
 	if o.maxLen > 0 {
 		most = int(min(int64(most), o.maxLen))
 	}
@@ -259,7 +262,8 @@ func lrange(c *Call) error {
 		return c.streamElements(from, n)
 	}
 	if n > 0 {
-		c.replyElements(l.From(from), n)
+		cursor := l.Walk(from)
+		c.replyElements(&cursor, n)
 	}
 	return nil
 }
@@ -286,23 +290,27 @@ func (c *Call) streamElements(from, n int) error {
 	if err != nil {
 		return err
 	}
-	cursor := l.From(from)
+	cursor := l.Walk(from)
 	c.Stream(&k, func(w *resp.Writer, limit int) (more bool) {
 		for end := w.Len() + limit; n > 0 && w.Len() < end; n-- {
 			v, _ := cursor.Next()
 			replyMemberTo(w, v)
+		}
+		if n == 0 {
+			cursor.Close()
 		}
 		return n > 0
 	})
 	return nil
 }
 
-// replyElements replies with the next n elements of a cursor, without announcing them.
-func (c *Call) replyElements(cursor value.ListCursor, n int) {
+// replyElements replies with the next n elements of a cursor, without announcing them, and closes it.
+func (c *Call) replyElements(cursor *value.ListCursor, n int) {
 	for range n {
 		v, _ := cursor.Next()
 		c.replyMember(v)
 	}
+	cursor.Close()
 }
 
 // lrem removes up to a number of elements equal to another, from the tail on if the number is

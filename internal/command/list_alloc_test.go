@@ -1,5 +1,5 @@
 // Shown here: commands on lists make no garbage, from the request's bytes to the reply's, whether the
-// list is a listpack or many leaves; and what they cost.
+// list is a listpack or many leaves, compressed ones too; and what they cost.
 
 package command_test
 
@@ -21,13 +21,20 @@ var frugalLists = []string{
 	"LPOS l element:30", "LPOS l element:30 RANK -1", "LPOS l absent COUNT 0",
 	"LINSERT l BEFORE element:30 new; LREM l 1 new", "LINSERT l AFTER element:30 new; LREM l -1 new",
 	"RPUSH l last; LTRIM l 0 -2", "LMPOP 1 l LEFT; LPUSH l element:0", "BLPOP l 0; LPUSH l element:0",
-	"RPUSH fresh a b c; LPOP fresh 3",
+	"RPUSH fresh a b c; LPOP fresh 3", "LINDEX l 5000", "LRANGE l 4000 6000", "LINSERT l BEFORE element:5000 new; LREM l 1 new",
 }
 
-// listServer holds a list that is a listpack and one of many leaves.
-func listServer(tb testing.TB) *client {
-	c := newInProcess(tb, clock.NewManual(someDay)).client(resp.RESP2)
-	for key, length := range map[string]int{"small": 50, "large": 10_000} {
+// listServer holds a list that is a listpack and two of many leaves, and compresses if the name of the
+// last of them is given.
+func listServer(tb testing.TB, list string) *client {
+	p := newInProcess(tb, clock.NewManual(someDay))
+	if list == "squeezed" {
+		limits := *p.env.Keyspace.Limits()
+		limits.ListCompressDepth = 1
+		p.env.Keyspace.SetLimits(&limits)
+	}
+	c := p.client(resp.RESP2)
+	for key, length := range map[string]int{"small": 50, "large": 10_000, "squeezed": 10_000} {
 		for i := range length {
 			c.do("RPUSH", key, fmt.Sprintf("element:%d", i))
 		}
@@ -50,8 +57,8 @@ func listRequests(line, list string) (requests []byte) {
 }
 
 func TestListsAllocateNothing(t *testing.T) {
-	for _, list := range []string{"small", "large"} {
-		c := listServer(t)
+	for _, list := range []string{"small", "large", "squeezed"} {
+		c := listServer(t, list)
 		for _, line := range frugalLists {
 			requests := listRequests(line, list)
 			for range 3 {
@@ -67,10 +74,10 @@ func TestListsAllocateNothing(t *testing.T) {
 }
 
 func BenchmarkLists(b *testing.B) {
-	for _, list := range []string{"small", "large"} {
+	for _, list := range []string{"small", "large", "squeezed"} {
 		for _, line := range frugalLists {
 			b.Run(fmt.Sprintf("list=%s/commands=%s", list, strings.ReplaceAll(line, " ", "_")), func(b *testing.B) {
-				c := listServer(b)
+				c := listServer(b, list)
 				requests := listRequests(line, list)
 				b.ReportAllocs()
 				for b.Loop() {

@@ -71,14 +71,15 @@ func (d *keyDuel) playInMulti(args []string) {
 	d.compareCounts()
 }
 
-// limitLists sets list-max-listpack-size on both sides.
+// limitLists sets list-max-listpack-size and list-compress-depth on both sides.
 func (d *keyDuel) limitLists() {
 	d.t.Helper()
 	size := pick(d.random, []int{-2, -1, -5, 1, 2, 4, 7, 20, 128})
-	d.recent = append(d.recent, fmt.Sprintf("list-max-listpack-size %d", size))
-	d.admin.Must(d.t, "CONFIG", "SET", "list-max-listpack-size", strconv.Itoa(size))
+	depth := pick(d.random, []int{0, 1, 1, 2})
+	d.recent = append(d.recent, fmt.Sprintf("list-max-listpack-size %d, list-compress-depth %d", size, depth))
+	d.admin.Must(d.t, "CONFIG", "SET", "list-max-listpack-size", strconv.Itoa(size), "list-compress-depth", strconv.Itoa(depth))
 	limits := keyspace.DefaultLimits
-	limits.ListPackSize = size
+	limits.ListPackSize, limits.ListCompressDepth = size, depth
 	d.tarn.env.Keyspace.SetLimits(&limits)
 }
 

@@ -116,9 +116,11 @@ func (c *Call) popElements(k *keyspace.Key, l *value.List, p listPop) error {
 	first := 0
 	if p.from == right {
 		first = l.Len() - p.n
-		c.replyElements(l.BackFrom(first+p.n-1), p.n)
+		cursor := l.WalkBack(first + p.n - 1)
+		c.replyElements(&cursor, p.n)
 	} else {
-		c.replyElements(l.From(0), p.n)
+		cursor := l.Walk(0)
+		c.replyElements(&cursor, p.n)
 	}
 	if err := l.Remove(first, p.n); err != nil {
 		c.Reply.Truncate(p.mark)
@@ -287,7 +289,7 @@ func (c *Call) move(m listMove) (moved bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	elem := source.At(at).AppendTo(c.Scratch())
+	elem := source.AppendAt(c.Scratch(), at)
 	c.KeepScratch(elem)
 	elems := [1][]byte{elem}
 	if err := target.Push(elems[:], m.to == left); err != nil {
@@ -311,7 +313,8 @@ func (c *Call) move(m listMove) (moved bool, err error) {
 // moveWithin moves the element at an end of a list to one of its ends.
 func (c *Call) moveWithin(k *keyspace.Key, l *value.List, m listMove, at int) error {
 	mark := c.Reply.Mark()
-	c.replyMember(l.At(at))
+	cursor := l.Walk(at)
+	c.replyElements(&cursor, 1)
 	if m.from != m.to {
 		if err := l.Rotate(m.from == right); err != nil {
 			c.Reply.Truncate(mark)

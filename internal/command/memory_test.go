@@ -25,7 +25,7 @@ func TestMemoryUsageIsExact(t *testing.T) {
 	p := newInProcess(t, clock.NewManual(someDay))
 	limits := *p.env.Keyspace.Limits()
 	limits.HashPackEntries, limits.SetPackEntries, limits.ZSetPackEntries, limits.SetIntsetEntries = 10, 10, 10, 20
-	limits.ListPackSize = 8
+	limits.ListPackSize, limits.ListCompressDepth = 8, 1
 	p.env.Keyspace.SetLimits(&limits)
 	c := p.client(resp.RESP2)
 	for i := range 100 {

@@ -117,7 +117,7 @@ func TestAgainstOracle(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	for _, limits := range [][]string{
 		nil,
-		{"hash-max-listpack-entries 0", "zset-max-listpack-entries 0", "set-max-intset-entries 0", "list-max-listpack-size 3", "rdbcompression no"},
+		{"hash-max-listpack-entries 0", "zset-max-listpack-entries 0", "set-max-intset-entries 0", "list-max-listpack-size 3", "list-compress-depth 1", "rdbcompression no"},
 		{"hash-max-listpack-entries 4000", "zset-max-listpack-entries 4000", "set-max-intset-entries 4000", "list-max-listpack-size -5", "hash-max-listpack-value 4000", "zset-max-listpack-value 4000"},
 	} {
 		tarn, oracle := newPeer(t, "tarn", harness.Tarn(t), limits...), newPeer(t, "oracle", harness.Oracle(t), limits...)

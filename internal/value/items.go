@@ -52,10 +52,12 @@ func Items(k *keyspace.Key, emit func(items []byte)) error {
 	switch b := k.Big().(type) {
 	case *listNodes:
 		var p btree.Path
+		var buf leafBuffer
 		for ok := b.seq.First(&p); ok; ok = b.seq.Next(&p) {
-			w.add(b.contents(p.Leaf), b.kind(p.Leaf))
+			w.add(b.view(p.Leaf, &buf), b.kind(p.Leaf))
 			w.flush(itemsBytes)
 		}
+		buf.close()
 	case *bigSet:
 		w.elements(b.table, func(e *element) { w.add(e.name) })
 	case *bigZSet:

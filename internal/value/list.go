@@ -134,6 +134,7 @@ func (l *List) unpack(lp []byte, change func(*listNodes) bool) error {
 		n.freeAll()
 		return keyspace.ErrOutOfMemory
 	}
+	n.settleEnd(false)
 	if err := l.key.SetBig(keyspace.List, n); err != nil {
 		n.freeAll()
 		return err
@@ -147,6 +148,7 @@ func (l *List) pushAll(n *listNodes, elems [][]byte, atHead bool) error {
 	if !n.pushMany(elems, atHead) {
 		return keyspace.ErrOutOfMemory
 	}
+	n.settleEnd(atHead)
 	return nil
 }
 
@@ -181,7 +183,9 @@ func (l *List) pack() {
 	if n == nil || n.seq.Leaves() != 1 {
 		return
 	}
-	lp := n.only()
+	var buf leafBuffer
+	defer buf.close()
+	lp := n.only(&buf)
 	if lp == nil {
 		return
 	}
@@ -194,11 +198,20 @@ func (l *List) pack() {
 	}
 }
 
-// At returns the element at position i, from 0 to Len-1.
-func (l *List) At(i int) listpack.Value {
-	c := l.From(i)
+// changed ends a change of a large list, at position i, that may have made it small.
+func (l *List) changed(i int) {
+	l.pack()
+	if l.nodes != nil {
+		l.nodes.settle(i)
+	}
+}
+
+// AppendAt appends the element at position i, from 0 to Len-1, to dst.
+func (l *List) AppendAt(dst []byte, i int) []byte {
+	c := l.Walk(i)
+	defer c.Close()
 	v, _ := c.Next()
-	return v
+	return v.AppendTo(dst)
 }
 
 // Set makes elem the element at position i, from 0 to Len-1. Errors: keyspace.ErrOutOfMemory, and then
@@ -219,7 +232,7 @@ func (l *List) Set(i int, elem []byte) error {
 	if !l.edit().set(i, elem) {
 		return keyspace.ErrOutOfMemory
 	}
-	l.pack()
+	l.changed(i)
 	return nil
 }
 
@@ -241,8 +254,14 @@ func (l *List) Insert(i int, elem []byte) error {
 		}
 		return err
 	}
-	if !l.edit().insertAt(i, elem) {
+	n := l.edit()
+	if !n.insertAt(i, elem) {
 		return keyspace.ErrOutOfMemory
+	}
+	if i == n.Len()-1 {
+		n.settleEnd(false)
+	} else {
+		n.settle(i)
 	}
 	return nil
 }
@@ -270,7 +289,7 @@ func (l *List) Remove(from, count int) error {
 		if !l.edit().remove(from, count) {
 			return keyspace.ErrOutOfMemory
 		}
-		l.pack()
+		l.changed(from)
 		return nil
 	}
 	start, end := packSpan(l.key.Packed(), from, count, all)
@@ -294,7 +313,7 @@ func (l *List) Rotate(lastToHead bool) error {
 			i = all - 1
 		}
 		var scratch [128]byte
-		elem := l.At(i).AppendTo(scratch[:0])
+		elem := l.AppendAt(scratch[:0], i)
 		if !l.edit().push(elem, lastToHead) {
 			return keyspace.ErrOutOfMemory
 		}
@@ -305,6 +324,8 @@ func (l *List) Rotate(lastToHead bool) error {
 			l.nodes.takeBack(1, lastToHead)
 			return keyspace.ErrOutOfMemory
 		}
+		l.nodes.settleEnd(lastToHead)
+		l.nodes.settle(i)
 		return nil
 	}
 	lp, err := l.key.Splice(packHead, 0, 0)
@@ -338,13 +359,15 @@ func (l *List) Keep(from, count int) error {
 	if l.nodes == nil {
 		return l.keepPacked(from, count)
 	}
-	if !l.edit().ownEnds(from, count) {
+	n := l.edit()
+	if !n.ownEnds(from, count) {
 		return keyspace.ErrOutOfMemory
 	}
-	if err := l.Remove(end, l.Len()-end); err != nil {
-		return err
+	if end < n.Len() && !n.remove(end, n.Len()-end) || from > 0 && !n.remove(0, from) {
+		return keyspace.ErrOutOfMemory
 	}
-	return l.Remove(0, from)
+	l.changed(0)
+	return nil
 }
 
 func (l *List) keepPacked(from, count int) error {
@@ -371,11 +394,7 @@ func (l *List) RemoveEqual(elem []byte, most int, back bool) (removed int, err e
 	if l.nodes == nil {
 		return l.removeEqualPacked(elem, most, back)
 	}
-	cursor := l.From(0)
-	if back {
-		cursor = l.BackFrom(l.Len() - 1)
-	}
-	first := cursor.Find(elem, math.MaxInt)
+	first := l.first(elem, back)
 	if first < 0 {
 		return 0, nil
 	}
@@ -393,6 +412,16 @@ func (l *List) RemoveEqual(elem []byte, most int, back bool) (removed int, err e
 		l.pack()
 	}
 	return removed, nil
+}
+
+// first returns the position of the first element equal to elem, or of the last if back, or -1.
+func (l *List) first(elem []byte, back bool) int {
+	cursor := l.Walk(0)
+	if back {
+		cursor = l.WalkBack(l.Len() - 1)
+	}
+	defer cursor.Close()
+	return cursor.Find(elem, math.MaxInt)
 }
 
 func (l *List) removeEqualPacked(elem []byte, most int, back bool) (removed int, err error) {

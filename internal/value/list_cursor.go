@@ -7,7 +7,8 @@ import (
 	"tarn/internal/listpack"
 )
 
-// ListCursor walks a list. It is valid until the list changes.
+// ListCursor walks a list. It is valid until the list changes. A walk that is no longer needed is
+// closed, so that the next one finds its memory.
 type ListCursor struct {
 	nodes *listNodes // nil: lp is the whole list
 	path  btree.Path
@@ -17,17 +18,37 @@ type ListCursor struct {
 	pos   int // of the next element
 	left  int // elements of lp from the next on; not kept by a walk back
 	back  bool
+	keeps bool       // what it returned stays readable
+	buf   leafBuffer // of a squeezed leaf
 }
 
-// From returns a cursor whose next element is at position i, and which goes on towards the tail. A
-// position beyond the list has no element.
-func (l *List) From(i int) ListCursor { return l.cursor(i, false) }
+// Walk returns a cursor whose next element is at position i, and which goes on towards the tail. A
+// position beyond the list has no element. What the cursor returns is valid until it is called again.
+func (l *List) Walk(i int) ListCursor { return l.cursor(ListCursor{pos: i}) }
 
-// BackFrom returns a cursor whose next element is at position i, and which goes on towards the head.
-func (l *List) BackFrom(i int) ListCursor { return l.cursor(i, true) }
+// WalkBack is Walk towards the head.
+func (l *List) WalkBack(i int) ListCursor { return l.cursor(ListCursor{pos: i, back: true}) }
 
-func (l *List) cursor(i int, back bool) ListCursor {
-	c := ListCursor{nodes: l.nodes, pos: i, at: -1, back: back}
+// From is Walk with a cursor of which all that it returns is valid until the list changes.
+func (l *List) From(i int) ListCursor { return l.cursor(ListCursor{pos: i, keeps: true}) }
+
+// BackFrom is From towards the head.
+func (l *List) BackFrom(i int) ListCursor {
+	return l.cursor(ListCursor{pos: i, back: true, keeps: true})
+}
+
+// Close ends a walk. What the cursor returned is not valid any more, unless it is From's.
+func (c *ListCursor) Close() {
+	if !c.keeps {
+		c.buf.close()
+	}
+	c.nodes, c.at = nil, -1
+}
+
+// cursor makes the next element of c the one at its position.
+func (l *List) cursor(c ListCursor) ListCursor {
+	i := c.pos
+	c.nodes, c.at = l.nodes, -1
 	switch {
 	case i < 0 || i >= l.Len():
 		c.nodes = nil
@@ -58,11 +79,15 @@ func (c *ListCursor) seek(i int) (offset int) {
 // open makes the path's leaf the cursor's, at its first element or its last.
 func (c *ListCursor) open() {
 	n, r := c.nodes, c.path.Leaf
+	if c.keeps {
+		c.buf = leafBuffer{}
+	}
+	lp := n.view(r, &c.buf)
 	if n.kind(r) == leafPlain {
-		c.lp, c.plain, c.at = nil, n.plain(r), 0
+		c.lp, c.plain, c.at = nil, lp, 0
 		return
 	}
-	c.lp, c.plain = n.pack(r), nil
+	c.lp, c.plain = lp, nil
 	c.left = n.seq.Count(&c.path)
 	if c.back {
 		c.at = listpack.Last(c.lp)

@@ -63,6 +63,7 @@ func newListWorld(t *testing.T, seed uint64, options mem.Options) *listWorld {
 func (w *listWorld) setLimit() {
 	l := keyspace.DefaultLimits
 	l.ListPackSize = pick(w.random, -1, -2, -4, 1, 2, 3, 10, 40)
+	l.ListCompressDepth = pick(w.random, 0, 1, 1, 3)
 	w.size = l.ListPackSize
 	w.tx.Keyspace().SetLimits(&l)
 }

@@ -1,9 +1,12 @@
 // Leaves of a large list: blocks of a few KiB, each a listpack or one large element.
 //
-//	packed  0  kind, epoch; offset of the listpack, 2 bytes; free room, the listpack, free room
-//	plain   0  kind, epoch, 2 unused; length, 4 bytes; the element
+//	packed    0  kind, epoch; offset of the listpack, 2 bytes; summary, 4 bytes; free room, the
+//	             listpack, free room
+//	plain     0  kind, epoch, 2 unused; length, 4 bytes; the element
+//	squeezed  0  kind, epoch, 2 unused; summary, 4 bytes; bytes of what a leaf of the kind would hold,
+//	             4 bytes; bytes of that in compressed form, 4 bytes, and these (list_squeeze.go)
 //
-// All numbers are little endian. A listpack stands anywhere in its block, so that what comes and
+// All numbers are little endian. A summary is the ref of a block (list_summary.go). A listpack stands anywhere in its block, so that what comes and
 // goes at either end of it moves its head of six bytes and nothing else. A leaf that elements are
 // pushed to has room to spare; one that has lost half its elements moves to a smaller block.
 //
@@ -17,6 +20,7 @@ import (
 	"encoding/binary"
 
 	"tarn/internal/btree"
+	"tarn/internal/invariant"
 	"tarn/internal/keyspace"
 	"tarn/internal/listpack"
 	"tarn/internal/mem"
@@ -28,12 +32,16 @@ const (
 	leafPacked = 2
 
 	leafKindMask = 0x0F
+	leafSqueezed = 0x10 // in the kind: compressed
+	leafTried    = 0x20 // in the kind: as it is, it is not worth compressing
+	leafSummed   = 0x40 // in the kind: has a summary
 	leafOrphan   = 0x80 // in the kind: no list's any more, kept for the save
 )
 
 const (
-	leafHead  = 4
-	plainHead = 8
+	leafHead     = 8
+	plainHead    = 8
+	squeezedHead = 16
 
 	packHead  = 6 // bytes of a listpack before its first element
 	packBytes = 7 // of an empty one
@@ -45,6 +53,7 @@ const (
 type leafLimit struct {
 	bytes    int // of its block
 	elements int
+	depth    int // leaves at each end that are not compressed; 0: none is
 }
 
 const (
@@ -71,7 +80,7 @@ func limitOfLeaves(l *keyspace.Limits) leafLimit {
 	if bytes <= 8<<10 {
 		bytes -= bytes / 8
 	}
-	return leafLimit{bytes, elements}
+	return leafLimit{bytes, elements, l.ListCompressDepth}
 }
 
 // holds tells whether a listpack that has so many bytes and elements may be a leaf.
@@ -87,15 +96,21 @@ func (n *listNodes) isMutable(r mem.Ref) bool {
 	return !n.cut.running || n.heap.Bytes(r, leafHead)[1] == n.epoch
 }
 
-// pack returns the listpack of a packed leaf.
+// pack returns the listpack of a packed leaf that is not squeezed.
 func (n *listNodes) pack(r mem.Ref) []byte {
+	if invariant.Enabled {
+		invariant.Check(!n.isSqueezed(r), "a leaf is read where it stands")
+	}
 	start := int(binary.LittleEndian.Uint16(n.heap.Bytes(r, leafHead)[2:]))
 	total := listpack.Total(n.heap.Bytes(r, start+packHead)[start:])
 	return n.heap.Bytes(r, start+total)[start:]
 }
 
-// plain returns the element of a plain leaf.
+// plain returns the element of a plain leaf that is not squeezed.
 func (n *listNodes) plain(r mem.Ref) []byte {
+	if invariant.Enabled {
+		invariant.Check(!n.isSqueezed(r), "a leaf is read where it stands")
+	}
 	size := int(binary.LittleEndian.Uint32(n.heap.Bytes(r, plainHead)[4:]))
 	return n.heap.Bytes(r, plainHead+size)[plainHead:]
 }
@@ -107,6 +122,7 @@ func (n *listNodes) newLeaf(kind byte, size int) mem.Ref {
 		n.bytes += uint64(n.heap.Size(r))
 		head := n.heap.Bytes(r, leafHead)
 		head[0], head[1], head[2], head[3] = kind, n.epoch, leafHead, 0
+		clear(head[4:])
 	}
 	return r
 }
@@ -173,6 +189,9 @@ func (n *listNodes) roomToGrow(size int) int {
 
 // release gives up a leaf that the list has no more, or keeps it aside for the save.
 func (n *listNodes) release(r mem.Ref) {
+	if n.isSqueezed(r) {
+		n.squeezed--
+	}
 	size := uint64(n.heap.Size(r))
 	n.bytes -= size
 	if n.isMutable(r) {
@@ -183,15 +202,25 @@ func (n *listNodes) release(r mem.Ref) {
 	n.cut.keep(size)
 }
 
+// replace puts a leaf of the same elements in the place of p's.
+func (n *listNodes) replace(p *btree.Path, r mem.Ref) {
+	old := p.Leaf
+	n.seq.Set(p, r)
+	n.release(old)
+}
+
 // own makes p's leaf, a packed one, one that may be changed. It reports false when memory is refused.
 func (n *listNodes) own(p *btree.Path) bool {
-	return n.isMutable(p.Leaf) || n.splice(p, packHead, 0, 0) != nil
+	return n.isMutable(p.Leaf) && !n.isSqueezed(p.Leaf) || n.splice(p, packHead, 0, 0) != nil
 }
 
 // splice replaces del bytes at at, of the listpack of p's leaf, by ins undefined ones, and returns the
 // whole listpack, of which all but those and its header is right; nil when memory is refused, which
 // does not happen when the leaf is mutable and does not grow.
 func (n *listNodes) splice(p *btree.Path, at, del, ins int) []byte {
+	if !n.opened(p) {
+		return nil
+	}
 	old := p.Leaf
 	lp := n.pack(old)
 	size := len(lp) - del + ins
@@ -215,8 +244,7 @@ func (n *listNodes) splice(p *btree.Path, at, del, ins int) []byte {
 	to := n.placePack(r, size, atHead && !atTail)
 	copy(to, lp[:at])
 	copy(to[at+ins:], lp[at+del:])
-	n.seq.Set(p, r)
-	n.release(old)
+	n.replace(p, r)
 	return to
 }
 
@@ -246,6 +274,7 @@ func (n *listNodes) shift(r mem.Ref, lp []byte, at, del, ins int) []byte {
 		copy(block[to:], head)
 		copy(block[to+at+ins:], tail)
 	}
+	block[0] &^= leafTried
 	binary.LittleEndian.PutUint16(block[2:], uint16(to))
 	return block[to : to+size]
 }

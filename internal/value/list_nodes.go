@@ -22,12 +22,15 @@ import (
 
 // listNodes is a keyspace.Big. To be made by newListNodes.
 type listNodes struct {
-	heap  *mem.Heap
-	seq   btree.Sequence
-	limit leafLimit
-	bytes uint64 // of the leaves' blocks
-	epoch byte   // that new leaves carry, 0 or 1
-	cut   listCut
+	heap     *mem.Heap
+	seq      btree.Sequence
+	limit    leafLimit
+	bytes    uint64 // of the leaves' blocks
+	squeezed int    // leaves
+	fresh    int    // leaves that came since the list was last settled
+	gone     bool   // whether leaves went since
+	epoch    byte   // that new leaves carry, 0 or 1
+	cut      listCut
 }
 
 func newListNodes(h *mem.Heap, limit leafLimit) *listNodes {
@@ -52,7 +55,7 @@ func (n *listNodes) push(elem []byte, atHead bool) bool {
 	size := listpack.Size(elem)
 	if n.end(&p, atHead) {
 		if n.fits(&p, size) {
-			return n.put(&p, n.endOf(&p, atHead), elem, size)
+			return n.opened(&p) && n.put(&p, n.endOf(&p, atHead), elem, size)
 		}
 		n.trim(&p)
 	}
@@ -77,7 +80,7 @@ func (n *listNodes) endOf(p *btree.Path, head bool) int {
 
 // fits tells whether p's leaf may take another element of so many bytes.
 func (n *listNodes) fits(p *btree.Path, size int) bool {
-	return n.kind(p.Leaf) == leafPacked && n.limit.holds(len(n.pack(p.Leaf))+size, n.seq.Count(p)+1)
+	return n.kind(p.Leaf) == leafPacked && n.limit.holds(n.size(p.Leaf)+size, n.seq.Count(p)+1)
 }
 
 // put writes elem, of size bytes as an element, into p's leaf at offset at.
@@ -99,6 +102,7 @@ func (n *listNodes) insertLeaf(p *btree.Path, after bool, r mem.Ref, count int) 
 		n.release(r)
 		return false
 	}
+	n.fresh++
 	return true
 }
 
@@ -113,12 +117,12 @@ func (n *listNodes) insert(i int, elem []byte) bool {
 		var p btree.Path
 		offset := n.seq.Find(i, &p)
 		if n.fits(&p, size) {
-			return n.put(&p, listpack.Seek(n.pack(p.Leaf), offset), elem, size)
+			return n.opened(&p) && n.put(&p, listpack.Seek(n.pack(p.Leaf), offset), elem, size)
 		}
 		if offset == 0 {
 			before := p
 			if n.seq.Prev(&before) && n.fits(&before, size) {
-				return n.put(&before, n.endOf(&before, false), elem, size)
+				return n.opened(&before) && n.put(&before, n.endOf(&before, false), elem, size)
 			}
 			return n.insertLeaf(&p, false, n.newOne(elem, size, false), 1)
 		}
@@ -165,6 +169,9 @@ func (n *listNodes) set(i int, elem []byte) bool {
 		n.release(old)
 		return true
 	}
+	if !n.opened(&p) {
+		return false
+	}
 	lp := n.pack(p.Leaf)
 	at := listpack.Seek(lp, offset)
 	had := listpack.EntrySize(lp, at)
@@ -208,7 +215,7 @@ func (n *listNodes) remove(from, count int) bool {
 
 // ownEnds makes the leaves mutable that lose only part of their elements when a range goes.
 func (n *listNodes) ownEnds(from, count int) bool {
-	if !n.cut.running {
+	if !n.cut.running && n.squeezed == 0 {
 		return true
 	}
 	for _, i := range [...]int{from, from + count - 1} {
@@ -230,6 +237,7 @@ func (n *listNodes) cutOut(p *btree.Path, offset, count int) {
 		r := p.Leaf
 		n.seq.Remove(p)
 		n.release(r)
+		n.gone = true
 		return
 	}
 	lp := n.pack(p.Leaf)
@@ -282,16 +290,20 @@ func (n *listNodes) joinLeaves(a, b *btree.Path) bool {
 	if n.kind(a.Leaf) != leafPacked || n.kind(b.Leaf) != leafPacked {
 		return false
 	}
-	from, count := n.pack(b.Leaf), n.seq.Count(b)
-	if !n.limit.holds((len(n.pack(a.Leaf))+len(from))*4/3, n.seq.Count(a)+count) {
+	count := n.seq.Count(b)
+	if !n.limit.holds((n.size(a.Leaf)+n.size(b.Leaf))*4/3, n.seq.Count(a)+count) {
 		return false
 	}
+	var buf leafBuffer
+	defer buf.close()
+	from := n.view(b.Leaf, &buf)
 	if !n.extend(a, from[packHead:listpack.End(from)], count) {
 		return false
 	}
 	r := b.Leaf
 	n.seq.Remove(b)
 	n.release(r)
+	n.gone = true
 	return true
 }
 
@@ -303,7 +315,7 @@ func (n *listNodes) appendPack(lp []byte) bool {
 		var elements []byte
 		count, added := 0, false
 		if n.seq.Last(&p) && n.fits(&p, n.limit.bytes/8) {
-			elements, count = n.limit.take(rest, len(n.pack(p.Leaf)), n.seq.Count(&p))
+			elements, count = n.limit.take(rest, n.size(p.Leaf), n.seq.Count(&p))
 		}
 		if count > 0 {
 			added = n.extend(&p, elements, count)
@@ -338,7 +350,7 @@ func (m leafLimit) take(elements []byte, bytes, count int) (taken []byte, more i
 
 // extend puts elements, as they stand in a listpack of another leaf or none, behind those of p's leaf.
 func (n *listNodes) extend(p *btree.Path, elements []byte, count int) bool {
-	if n.Len() > math.MaxUint32-count {
+	if n.Len() > math.MaxUint32-count || !n.opened(p) {
 		return false
 	}
 	at := listpack.End(n.pack(p.Leaf))
@@ -370,6 +382,9 @@ func (n *listNodes) removeEqual(at int, elem []byte, most int, back bool) (remov
 		if gone > 0 && first < n.Len() {
 			n.join(first)
 		}
+		if gone > 0 && n.Len() > 0 {
+			n.settle(first)
+		}
 	}
 	return removed, true
 }
@@ -384,14 +399,16 @@ func (n *listNodes) findSide(at int, back bool, p *btree.Path) {
 
 // removeEqualIn is removeEqual in p's leaf, which goes when nothing is left in it.
 func (n *listNodes) removeEqualIn(p *btree.Path, elem []byte, most int, back bool) (removed int, ok bool) {
+	var buf leafBuffer
+	defer buf.close()
+	lp := n.view(p.Leaf, &buf)
 	if n.kind(p.Leaf) == leafPlain {
-		if string(n.plain(p.Leaf)) != string(elem) {
+		if string(lp) != string(elem) {
 			return 0, true
 		}
 		n.cutOut(p, 0, 1)
 		return 1, true
 	}
-	lp := n.pack(p.Leaf)
 	first, equal := findEqual(lp, elem, most, back)
 	switch {
 	case equal == 0:
@@ -443,18 +460,18 @@ func dropEqual(lp []byte, at int, elem []byte, equal int) (end int) {
 }
 
 // only returns the listpack of the only leaf; nil when it is plain.
-func (n *listNodes) only() []byte {
+func (n *listNodes) only(buf *leafBuffer) []byte {
 	var p btree.Path
 	n.seq.First(&p)
 	if n.kind(p.Leaf) == leafPlain {
 		return nil
 	}
-	return n.pack(p.Leaf)
+	return n.view(p.Leaf, buf)
 }
 
 // trim takes the spare room from p's leaf, to which nothing will be pushed for a while.
 func (n *listNodes) trim(p *btree.Path) {
-	if n.kind(p.Leaf) != leafPacked || !n.isMutable(p.Leaf) {
+	if n.kind(p.Leaf) != leafPacked || !n.isMutable(p.Leaf) || n.isSqueezed(p.Leaf) {
 		return
 	}
 	lp := n.pack(p.Leaf)
@@ -462,9 +479,7 @@ func (n *listNodes) trim(p *btree.Path) {
 		return
 	}
 	if r := n.newPack(lp[packHead:listpack.End(lp)], n.seq.Count(p)); r != 0 {
-		old := p.Leaf
-		n.seq.Set(p, r)
-		n.release(old)
+		n.replace(p, r)
 	}
 }
 
@@ -474,9 +489,13 @@ func (n *listNodes) Clone(to *mem.Heap) (keyspace.Big, bool) {
 	var from, at btree.Path
 	for more := n.seq.First(&from); more; more = n.seq.Next(&from) {
 		r := mem.Ref(0)
-		if n.kind(from.Leaf) == leafPlain {
+		switch {
+		case n.isSqueezed(from.Leaf):
+			raw, packed := n.squeezedParts(from.Leaf)
+			r = c.newSqueezed(n.kind(from.Leaf), raw, packed)
+		case n.kind(from.Leaf) == leafPlain:
 			r = c.newPlain(n.plain(from.Leaf))
-		} else {
+		default:
 			lp := n.pack(from.Leaf)
 			r = c.newPack(lp[packHead:listpack.End(lp)], n.seq.Count(&from))
 		}
@@ -504,16 +523,20 @@ func (n *listNodes) freeAll() {
 func (n *listNodes) Verify() error {
 	var bytes uint64
 	live := map[mem.Ref]bool{}
+	squeezed := 0
 	err := n.seq.Verify(func(r mem.Ref, count int) error {
 		bytes += uint64(n.heap.Size(r))
+		if n.heap.Bytes(r, leafHead)[0]&leafSqueezed != 0 {
+			squeezed++
+		}
 		live[r] = true
 		return n.verifyLeaf(r, count)
 	})
 	if err != nil {
 		return err
 	}
-	if bytes != n.bytes {
-		return fmt.Errorf("value: leaves of %d bytes, counted %d", bytes, n.bytes)
+	if bytes != n.bytes || squeezed != n.squeezed {
+		return fmt.Errorf("value: leaves of %d bytes, %d of them squeezed; counted %d, %d", bytes, squeezed, n.bytes, n.squeezed)
 	}
 	held := uint64(0)
 	if n.cut.running {
@@ -540,7 +563,13 @@ func (n *listNodes) Verify() error {
 }
 
 func (n *listNodes) verifyLeaf(r mem.Ref, count int) error {
-	switch n.heap.Bytes(r, leafHead)[0] {
+	var buf leafBuffer
+	defer buf.close()
+	if raw, packed := n.squeezedParts(r); n.isSqueezed(r) && (raw < leastSqueezed || len(packed) > raw-leastSaved) {
+		return fmt.Errorf("value: leaf %d of %d bytes is squeezed to %d", r, raw, len(packed))
+	}
+	lp := n.view(r, &buf)
+	switch n.kind(r) {
 	case leafPlain:
 		if count != 1 {
 			return fmt.Errorf("value: plain leaf %d counts as %d elements", r, count)
@@ -550,7 +579,6 @@ func (n *listNodes) verifyLeaf(r mem.Ref, count int) error {
 	default:
 		return fmt.Errorf("value: leaf %d is of no kind", r)
 	}
-	lp := n.pack(r)
 	if found := listpack.Count(lp); found != count {
 		return fmt.Errorf("value: leaf %d has %d elements, counted %d", r, found, count)
 	}

@@ -10,6 +10,7 @@ package value
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"tarn/internal/mem"
 )
@@ -46,16 +47,29 @@ func (n *listNodes) Save(dst []byte, limit int) (out []byte, more bool) {
 	c := &n.cut
 	for end := len(dst) + limit; c.next < len(c.leaves) && len(dst) < end; c.next++ {
 		r := c.leaves[c.next]
-		kind := n.kind(r)
-		contents := n.contents(r)
-		dst = binary.AppendUvarint(dst, uint64(1+len(contents)))
-		dst = append(append(dst, kind), contents...)
+		if n.isSqueezed(r) {
+			dst = n.appendSqueezed(dst, r)
+		} else {
+			contents := n.contents(r)
+			dst = binary.AppendUvarint(dst, uint64(1+len(contents)))
+			dst = append(append(dst, n.kind(r)), contents...)
+		}
 		n.pass(r)
 	}
 	return dst, c.next < len(c.leaves)
 }
 
-// contents returns what a leaf holds: an element or a listpack.
+// appendSqueezed is what Save appends of a squeezed leaf.
+func (n *listNodes) appendSqueezed(dst []byte, r mem.Ref) []byte {
+	raw, packed := n.squeezedParts(r)
+	dst = append(binary.AppendUvarint(dst, uint64(1+raw)), n.kind(r))
+	at := len(dst)
+	dst = slices.Grow(dst, raw)[:at+raw]
+	unsqueeze(dst[at:], packed)
+	return dst
+}
+
+// contents returns what a leaf that is not squeezed holds: an element or a listpack.
 func (n *listNodes) contents(r mem.Ref) []byte {
 	if n.kind(r) == leafPlain {
 		return n.plain(r)

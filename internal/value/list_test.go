@@ -1,5 +1,5 @@
 // Shown here: a large list answers as a slice of strings does, from any position and either end, and
-// is sound after every step, with leaves of all limits, and where memory is refused; it counts its
+// is sound after every step, with leaves of all limits, squeezed or not, and where memory is refused; it counts its
 // bytes exactly and gives all of them back; and what a save reads, whatever is changed, refused or
 // broken off between its pieces, are the elements as of the cut, in order. That the last test sees
 // a leaf changed in place is shown by having it so.
@@ -37,6 +37,7 @@ type listFixture struct {
 	saving  bool
 	held    int64
 	large   int // one in so many elements is large
+	at      int // where the last change was
 	hoarded []mem.Ref
 }
 
@@ -48,6 +49,7 @@ func newListFixture(t testing.TB, seed uint64, options mem.Options) *listFixture
 	if random.IntN(2) == 0 {
 		limit.bytes = 100 + random.IntN(500) // many leaves of few elements
 	}
+	limit.depth = pick(random, 0, 1, 1, 2, 7)
 	return &listFixture{t: t, seed: seed, random: random, heap: heap, list: newListNodes(heap, limit), large: 20 + random.IntN(200)}
 }
 
@@ -69,8 +71,23 @@ func (f *listFixture) element() string {
 	return strconv.Itoa(r.IntN(6))
 }
 
-// change makes one random change, and reports whether memory was granted.
+// change makes one random change, as a command does, and reports whether memory was granted.
 func (f *listFixture) change(growth int) bool {
+	if f.random.IntN(500) == 0 {
+		f.list.limit.depth = pick(f.random, 0, 1, 1, 2, 7)
+	}
+	if !f.changeOnce(growth) {
+		return false
+	}
+	if f.random.IntN(2) == 0 {
+		f.list.settleEnd(f.random.IntN(2) == 0)
+	} else if len(f.model) > 0 {
+		f.list.settle(f.at)
+	}
+	return true
+}
+
+func (f *listFixture) changeOnce(growth int) bool {
 	r, n := f.random, len(f.model)
 	elem := f.element()
 	switch kind := r.IntN(20); {
@@ -82,6 +99,7 @@ func (f *listFixture) change(growth int) bool {
 		from := pick(r, 0, r.IntN(n), n-1)
 		count := min(1+r.IntN(3)*r.IntN(30), n-from)
 		f.what = fmt.Sprintf("remove %d from %d of %d", count, from, n)
+		f.at = from
 		if !f.list.remove(from, count) {
 			return false
 		}
@@ -89,6 +107,7 @@ func (f *listFixture) change(growth int) bool {
 	case kind < 17:
 		i := pick(r, 0, r.IntN(n), n-1)
 		f.what = fmt.Sprintf("set %d of %d to %q", i, n, elem)
+		f.at = i
 		if !f.list.set(i, []byte(elem)) {
 			return false
 		}
@@ -105,6 +124,7 @@ func (f *listFixture) add(elem string) bool {
 	n := len(f.model)
 	i := pick(f.random, 0, n, f.random.IntN(n+1))
 	f.what = fmt.Sprintf("insert at %d of %d: %q", i, n, elem)
+	f.at = i
 	added := false
 	if i == 0 && f.random.IntN(2) == 0 {
 		added = f.list.push([]byte(elem), true)
@@ -183,7 +203,7 @@ func (f *listFixture) look() {
 	f.t.Helper()
 	l := List{nodes: f.list}
 	n := len(f.model)
-	c := l.From(0)
+	c := l.Walk(0)
 	for i, want := range f.model {
 		if v, ok := c.Next(); !ok || string(v.AppendTo(nil)) != want || c.Position() != i+1 {
 			f.fatal("element %d is %.50q, %t at %d, want %.50q", i, v.AppendTo(nil), ok, c.Position()-1, want)
@@ -192,7 +212,8 @@ func (f *listFixture) look() {
 	if _, ok := c.Next(); ok {
 		f.fatal("there is an element behind the last")
 	}
-	c = l.BackFrom(n - 1)
+	c.Close()
+	c = l.WalkBack(n - 1)
 	for i := n - 1; i >= 0; i-- {
 		if v, ok := c.Next(); !ok || string(v.AppendTo(nil)) != f.model[i] || c.Position() != i-1 {
 			f.fatal("from the tail, element %d is %.50q, %t, want %.50q", i, v.AppendTo(nil), ok, f.model[i])
@@ -201,24 +222,47 @@ func (f *listFixture) look() {
 	if _, ok := c.Next(); ok {
 		f.fatal("there is an element before the first")
 	}
+	c.Close()
+	f.keep(&l)
 	if n == 0 {
 		return
 	}
 	i := f.random.IntN(n)
-	if got := l.At(i).AppendTo(nil); string(got) != f.model[i] {
-		f.fatal("At(%d) = %.50q, want %.50q", i, got, f.model[i])
+	if got := l.AppendAt(nil, i); string(got) != f.model[i] {
+		f.fatal("AppendAt(%d) = %.50q, want %.50q", i, got, f.model[i])
 	}
 	f.find(&l, i, f.model[f.random.IntN(n)], 1+f.random.IntN(n))
+}
+
+// keep demands that all of what From and BackFrom return stays readable.
+func (f *listFixture) keep(l *List) {
+	f.t.Helper()
+	for _, back := range []bool{false, true} {
+		c, model := l.From(0), slices.Clone(f.model)
+		if back {
+			c = l.BackFrom(len(f.model) - 1)
+			slices.Reverse(model)
+		}
+		var kept []listpack.Value
+		for v, ok := c.Next(); ok; v, ok = c.Next() {
+			kept = append(kept, v)
+		}
+		c.Close()
+		for i, want := range model {
+			if i >= len(kept) || string(kept[i].AppendTo(nil)) != want {
+				f.fatal("back %t: element %d of %d was not kept as %.50q", back, i, len(kept), want)
+			}
+		}
+	}
 }
 
 // find compares all that cursors find from position i on among the next most elements.
 func (f *listFixture) find(l *List, i int, elem string, most int) {
 	f.t.Helper()
 	for _, back := range []bool{false, true} {
-		c := l.cursor(i, back)
-		step, left := 1, most
+		c, step, left := l.Walk(i), 1, most
 		if back {
-			step = -1
+			c, step = l.WalkBack(i), -1
 		}
 		for at := i; at >= 0 && at < len(f.model) && left > 0; at += step {
 			left--
@@ -234,6 +278,7 @@ func (f *listFixture) find(l *List, i int, elem string, most int) {
 		if got := c.Find([]byte(elem), room); got != -1 {
 			f.fatal("Find(%.50q, %d) from %d, back %t = %d, want none", elem, room, i, back, got)
 		}
+		c.Close()
 	}
 }
 
@@ -428,7 +473,7 @@ func TestListSaveNeedsCopies(t *testing.T) {
 	} {
 		for _, copies := range []bool{true, false} {
 			heap := newHeap(t, mem.Options{})
-			n := newListNodes(heap, leafLimit{400, manyElements})
+			n := newListNodes(heap, leafLimit{400, manyElements, 0})
 			var want []string
 			for i := range 1000 {
 				want = append(want, strconv.Itoa(i))

@@ -219,6 +219,7 @@ func (l *Loader) AddElement(elem []byte) error {
 	if !l.list.push(elem, false) {
 		return keyspace.ErrOutOfMemory
 	}
+	l.list.settleEnd(false)
 	return nil
 }
 
@@ -237,6 +238,7 @@ func (l *Loader) AddNode(lp []byte) error {
 	if !l.list.appendPack(lp) {
 		return keyspace.ErrOutOfMemory
 	}
+	l.list.settleEnd(false)
 	return nil
 }
 
