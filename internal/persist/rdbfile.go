@@ -229,7 +229,7 @@ func (p *Store) FlushedAll() error {
 		err = w.finish()
 	}
 	if err != nil {
-		w.abandon()
+		w.file.abandon()
 		p.o.Log.Warning("%s", saveText(err))
 		return ErrSave
 	}
@@ -243,15 +243,15 @@ func (p *Store) FlushedAll() error {
 
 // newFile returns the writer of the next RDB file. A save in the background has a temporary file of
 // its own: FLUSHALL may save beside it.
-func (p *Store) newFile(background bool) *fileWriter {
+func (p *Store) newFile(background bool) *rdbWriter {
 	c := p.o.Config.Current()
 	mark := ""
 	if background {
 		mark = "bg-"
 	}
-	return &fileWriter{
-		store: p, cfg: c, background: background, cancelled: func() bool { return false },
-		name: filepath.Join(c.Dir, "temp-"+mark+strconv.Itoa(p.o.Pid)+".rdb"),
+	return &rdbWriter{
+		store: p, cfg: c, cancelled: func() bool { return false },
+		file: tempFile{files: p.o.Files, name: filepath.Join(c.Dir, "temp-"+mark+strconv.Itoa(p.o.Pid)+".rdb"), gradual: c.RDBSaveIncrementalFsync},
 	}
 }
 
@@ -279,7 +279,7 @@ func (p *Store) write(j *job, background bool) error {
 		err = w.finish()
 	}
 	if err != nil {
-		w.abandon()
+		w.file.abandon()
 		return err
 	}
 	p.o.Log.Notice("DB saved on disk")
@@ -290,53 +290,28 @@ func (p *Store) write(j *job, background bool) error {
 	return nil
 }
 
-// fileWriter is an RDB file being written.
-type fileWriter struct {
-	store      *Store
-	cfg        *config.Config
-	background bool
-	cancelled  func() bool
-	name       string // of the temporary file
-	file       vfs.File
-	out        *rdb.Writer
-	enc        rdb.Encoder
-	buf        []byte
-	db         int
-	synced     int64 // bytes that were sent to the disk
-	dropped    int64 // bytes that were dropped from the page cache
-}
-
-// Write implements io.Writer for out: the file, with hints to the disk.
-func (w *fileWriter) Write(b []byte) (int, error) {
-	n, err := w.file.Write(b)
-	if err != nil || !w.cfg.RDBSaveIncrementalFsync {
-		return n, err
-	}
-	written := w.out.Written() + int64(n)
-	if written-w.synced < syncBytes {
-		return n, nil
-	}
-	// The part before last has had time to reach the disk: waiting for it is short, and keeps the
-	// writing at the disk's pace.
-	if err := w.file.SyncRange(w.dropped, w.synced-w.dropped, true); err != nil {
-		return n, err
-	}
-	_ = w.file.DontNeed(w.dropped, w.synced-w.dropped)
-	w.dropped = w.synced
-	err = w.file.SyncRange(w.synced, written-w.synced, false)
-	w.synced = written
-	return n, err
+// rdbWriter writes a file in RDB format.
+type rdbWriter struct {
+	store     *Store
+	cfg       *config.Config
+	base      bool // of a log
+	cancelled func() bool
+	file      tempFile
+	out       *rdb.Writer
+	enc       rdb.Encoder
+	buf       []byte
+	db        int
 }
 
 // create opens the temporary file and writes the header.
-func (w *fileWriter) create() (err error) {
-	if w.file, err = w.store.o.Files.OpenFile(w.name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o644); err != nil {
-		return &openError{filepath.Base(w.name), w.cfg.Dir, err}
+func (w *rdbWriter) create() error {
+	if err := w.file.create(); err != nil {
+		return &openError{filepath.Base(w.file.name), w.cfg.Dir, err}
 	}
 	w.buf = make([]byte, 0, outBytes+rdb.MaxEntryBytes(1<<10, largeBytes))
 	w.db = -1
 	w.enc.Compress, w.enc.Version = w.cfg.RDBCompression, int(w.cfg.RDBVersion)
-	w.out = rdb.NewWriter(w, w.cfg.RDBChecksum)
+	w.out = rdb.NewWriter(&w.file, w.cfg.RDBChecksum)
 	version := int(w.cfg.RDBVersion)
 	if version == 0 {
 		version = rdb.VersionFor(rdb.TypeString)
@@ -345,17 +320,21 @@ func (w *fileWriter) create() (err error) {
 		return err
 	}
 	o := &w.store.o
+	base := "0"
+	if w.base {
+		base = "1"
+	}
 	for _, fact := range [][2]string{
 		{"redis-ver", o.Version}, {"redis-bits", strconv.Itoa(strconv.IntSize)},
 		{"ctime", strconv.FormatInt(o.Clock.Millis()/1000, 10)},
-		{"used-mem", strconv.FormatInt(o.UsedMemory(), 10)}, {"aof-base", "0"},
+		{"used-mem", strconv.FormatInt(o.UsedMemory(), 10)}, {"aof-base", base},
 	} {
 		w.buf = w.enc.AppendAux(w.buf, fact[0], fact[1])
 	}
 	return nil
 }
 
-func (w *fileWriter) selectDB(db int) {
+func (w *rdbWriter) selectDB(db int) {
 	if db != w.db {
 		w.db = db
 		w.buf = rdb.AppendSelectDB(w.buf, db)
@@ -363,7 +342,7 @@ func (w *fileWriter) selectDB(db int) {
 }
 
 // record encodes one key.
-func (w *fileWriter) record(r *keyspace.Record) error {
+func (w *rdbWriter) record(r *keyspace.Record) error {
 	w.selectDB(r.DB)
 	if r.Deadline != keyspace.NoDeadline {
 		w.buf = rdb.AppendExpireMs(w.buf, r.Deadline)
@@ -396,7 +375,7 @@ func (w *fileWriter) record(r *keyspace.Record) error {
 }
 
 // collection writes a value that is no string, one of many blocks portion by portion.
-func (w *fileWriter) collection(r *keyspace.Record) error {
+func (w *rdbWriter) collection(r *keyspace.Record) error {
 	var rest rdb.Collection
 	w.buf, rest = object.AppendRecord(&w.enc, w.buf, r)
 	if r.Shape != keyspace.InBig {
@@ -416,7 +395,7 @@ func (w *fileWriter) collection(r *keyspace.Record) error {
 }
 
 // large writes a value piece by piece.
-func (w *fileWriter) large(r *keyspace.Record) error {
+func (w *rdbWriter) large(r *keyspace.Record) error {
 	var rest rdb.Pieces
 	w.buf, rest = w.enc.BeginLarge(w.buf, r.Key, r.Value)
 	for rest.More() {
@@ -432,48 +411,53 @@ func (w *fileWriter) large(r *keyspace.Record) error {
 	return nil
 }
 
-func (w *fileWriter) flush() error {
+func (w *rdbWriter) flush() error {
 	_, err := w.out.Write(w.buf)
 	w.buf = w.buf[:0]
 	return err
 }
 
-// delay sleeps as rdb-key-save-delay says, a test's means to make a save last. The directive may
+// delay is saveDelay.
+func (w *rdbWriter) delay() { w.store.saveDelay(w.file.written, w.cancelled) }
+
+// saveDelay sleeps as rdb-key-save-delay says, a test's means to make a save last. The directive may
 // change meanwhile, and the save may be cancelled.
-func (w *fileWriter) delay() {
-	micros := w.store.o.Config.Current().RDBKeySaveDelay
+func (p *Store) saveDelay(written int64, cancelled func() bool) {
+	micros := p.o.Config.Current().RDBKeySaveDelay
 	if micros == 0 {
 		return
 	}
 	if micros < 0 { // one microsecond in so many keys
-		if w.out.Written()%-micros == 0 {
+		if written%-micros == 0 {
 			time.Sleep(time.Microsecond)
 		}
 		return
 	}
 	for left := time.Duration(micros) * time.Microsecond; left > 0; left -= delaySlice {
 		time.Sleep(min(left, delaySlice))
-		if w.store.o.Config.Current().RDBKeySaveDelay != micros || w.cancelled() {
+		if p.o.Config.Current().RDBKeySaveDelay != micros || cancelled() {
 			return
 		}
 	}
 }
 
-// finish completes the file and puts it in place, unless the save was cancelled meanwhile.
-func (w *fileWriter) finish() error {
+// complete writes what is left of the file, and makes it durable.
+func (w *rdbWriter) complete() error {
 	if err := w.flush(); err != nil {
 		return err
 	}
 	if err := w.out.End(); err != nil {
 		return err
 	}
-	if err := w.file.Sync(); err != nil {
-		return &stepError{"fsync", err}
-	}
-	err := w.file.Close()
-	w.file = nil
-	if err != nil {
-		return &stepError{"close", err}
+	return w.file.finish()
+}
+
+func (w *rdbWriter) temp() *tempFile { return &w.file }
+
+// finish completes the file and puts it in place, unless the save was cancelled meanwhile.
+func (w *rdbWriter) finish() error {
+	if err := w.complete(); err != nil {
+		return err
 	}
 	if err := w.moveIntoPlace(); err != nil {
 		return err
@@ -486,103 +470,14 @@ func (w *fileWriter) finish() error {
 
 // moveIntoPlace gives the file its name. One that was cancelled by FLUSHALL must not get it after
 // the file that FLUSHALL saved.
-func (w *fileWriter) moveIntoPlace() error {
+func (w *rdbWriter) moveIntoPlace() error {
 	w.store.place.Lock()
 	defer w.store.place.Unlock()
 	if w.cancelled() {
 		return keyspace.ErrCancelled
 	}
-	if err := w.store.o.Files.Rename(w.name, filepath.Join(w.cfg.Dir, w.cfg.DBFilename)); err != nil {
-		return &moveError{filepath.Base(w.name), w.cfg.DBFilename, w.cfg.Dir, err}
+	if err := w.store.o.Files.Rename(w.file.name, filepath.Join(w.cfg.Dir, w.cfg.DBFilename)); err != nil {
+		return &moveError{filepath.Base(w.file.name), w.cfg.DBFilename, w.cfg.Dir, err}
 	}
 	return nil
 }
-
-// abandon removes the temporary file.
-func (w *fileWriter) abandon() {
-	if w.file != nil {
-		_ = w.file.Close()
-	}
-	_ = w.store.o.Files.Remove(w.name)
-}
-
-// openError is the failure to open a temporary file.
-type openError struct {
-	name, dir string
-	err       error
-}
-
-func (e *openError) Error() string {
-	return fmt.Sprintf("Failed opening the temp RDB file %s (in server root dir %s) for saving: %s", e.name, e.dir, systemText(e.err))
-}
-
-func (e *openError) Unwrap() error { return e.err }
-
-// moveError is the failure to give a complete file its name.
-type moveError struct {
-	from, to, dir string
-	err           error
-}
-
-func (e *moveError) Error() string {
-	return fmt.Sprintf("Error moving temp DB file %s on the final destination %s (in server root dir %s): %s", e.from, e.to, e.dir, systemText(e.err))
-}
-
-func (e *moveError) Unwrap() error { return e.err }
-
-// stepError is the failure of another step.
-type stepError struct {
-	step string
-	err  error
-}
-
-func (e *stepError) Error() string {
-	return fmt.Sprintf("Write error saving DB on disk(%s): %s", e.step, systemText(e.err))
-}
-
-func (e *stepError) Unwrap() error { return e.err }
-
-// saveText is what the log says of a save that failed.
-func saveText(err error) string {
-	switch err.(type) {
-	case *openError, *moveError, *stepError:
-		return err.Error()
-	}
-	return (&stepError{"write", err}).Error()
-}
-
-// systemText is what the system said, without operation and path, in the words of C's library, which
-// all logs have.
-func systemText(err error) string {
-	var code syscall.Errno
-	if !errors.As(err, &code) {
-		return err.Error()
-	}
-	text := code.Error()
-	return strings.ToUpper(text[:1]) + text[1:]
-}
-
-var tempPattern = regexp.MustCompile(`^temp-(?:bg-)?(\d+)\.rdb$`)
-
-// CleanTemp removes temporary files of saves that were cut short by the end of their process.
-func (p *Store) CleanTemp() {
-	dir := p.o.Config.Current().Dir
-	entries, err := p.o.Files.ReadDir(dir)
-	if err != nil {
-		return
-	}
-	for _, e := range entries {
-		m := tempPattern.FindStringSubmatch(e.Name())
-		if m == nil {
-			continue
-		}
-		if pid, _ := strconv.Atoi(m[1]); pid != p.o.Pid && alive(pid) {
-			continue
-		}
-		if err := p.o.Files.Remove(filepath.Join(dir, e.Name())); err == nil {
-			p.o.Log.Notice("Removed the temporary file %s of a save that did not end", e.Name())
-		}
-	}
-}
-
-func alive(pid int) bool { return syscall.Kill(pid, 0) != syscall.ESRCH }

@@ -1,0 +1,451 @@
+// Appending: from the journal into the file.
+//
+// One goroutine takes units from the journal, renders them as a redis-server would and writes them to
+// the increment at hand. At the position of a cut it changes to the next one, which whoever cut has put
+// on the disk before: so base and increments join exactly. The old one is synced before the first byte
+// goes into the new one; a power cut can then tear only the last increment that holds anything.
+//
+// A write that fails is tried again every second; what was written of it is cut off first. Meanwhile
+// commands that write are refused, and what others still append waits in the journal. Under the
+// policy always there is nothing to be tried again: a client would wait, and the process ends.
+
+package persist
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tarn/internal/aof"
+	"tarn/internal/config"
+	"tarn/internal/journal"
+	"tarn/internal/vfs"
+)
+
+const (
+	appendBatch = 1 << 20 // bytes of units taken at once
+	keptBuffer  = 4 << 20 // what the buffers may stay at
+
+	// behindBytes is how much may wait to be written before commands that write must wait.
+	behindBytes = 16 << 20
+
+	// crowded is how soon after one batch another is that says that there will be more: then the
+	// writer lets them gather for napping, which spares whoever appends the waking of it.
+	crowded = 300 * time.Microsecond
+	napping = 500 * time.Microsecond
+
+	errorLogEvery = 30 * time.Second
+)
+
+// logWriter writes one log, from when it is switched on until it is switched off.
+type logWriter struct {
+	p      *Store
+	reader *journal.Reader
+	nudge  chan struct{} // something else than units is to be looked at
+	dirty  chan struct{} // the syncer is to look
+	stir   chan struct{} // the watcher is to look
+	stop   chan struct{} // closed to end all three
+	ended  sync.WaitGroup
+
+	// Of the writer's goroutine.
+	units, out []byte
+	end        int64 // position after what is in out
+	db         int   // of the last command in the file; -1: none yet
+	second     int64 // of the last timestamp
+	last       time.Duration
+	complained time.Duration // when the log was last told of an error
+
+	waiting atomic.Int64 // bytes rendered and not written
+	delayed atomic.Int64 // writes while a sync had been running for too long
+	inSync  atomic.Bool
+	syncs   syncStats
+
+	syncing sync.Mutex // held while a file is synced or closed; before mu
+
+	mu       sync.Mutex // guards what follows; before the journal's
+	moved    *sync.Cond // written, synced or failures have changed
+	file     vfs.File
+	size     int64 // of file, bytes
+	turns    []turn
+	written  int64         // position: units before it are in files
+	synced   int64         // position: units before it are on the disk
+	wanted   int64         // position up to which somebody waits for a sync
+	covered  int64         // position of the cut of the base on the disk: what is before it needs no increment
+	begun    time.Duration // when the oldest byte was written that no sync covers; 0: there is none
+	inflight time.Duration // when the oldest byte was written that the sync under way covers
+	began    time.Duration // of the sync under way
+	held     bool          // no-appendfsync-on-rewrite, and a save or a rewrite runs
+	unbound  bool          // the log is not yet complete: it need not keep up
+	failures int64
+	writeErr error // of the latest write; nil: it was good
+	syncErr  error // of the latest sync
+	behind   bool
+	gone     bool // nothing will be written any more
+}
+
+// turn is a change of file that is to come.
+type turn struct {
+	at   int64 // position from which on file is written
+	file vfs.File
+	size int64
+}
+
+// newLogWriter returns the writer of what reader reads, into file, whose size is given.
+func (p *Store) newLogWriter(reader *journal.Reader, position int64, file vfs.File, size int64) *logWriter {
+	w := &logWriter{
+		p: p, reader: reader, file: file, size: size, db: -1, end: position, written: position, synced: position,
+		nudge: make(chan struct{}, 1), dirty: make(chan struct{}, 1), stir: make(chan struct{}, 1), stop: make(chan struct{}),
+	}
+	w.moved = sync.NewCond(&w.mu)
+	return w
+}
+
+// start begins to write.
+func (w *logWriter) start() {
+	w.ended.Add(3)
+	go func() { defer w.ended.Done(); w.run() }()
+	go func() { defer w.ended.Done(); w.keepSynced() }()
+	go func() { defer w.ended.Done(); w.watch() }()
+}
+
+func token(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+func (w *logWriter) policy() config.AppendFsync { return w.p.o.Config.Current().AppendFsync }
+
+// run writes until the writer is stopped or cannot go on.
+func (w *logWriter) run() {
+	defer func() {
+		w.mu.Lock()
+		w.gone = true
+		w.moved.Broadcast()
+		w.mu.Unlock()
+	}()
+	for {
+		switch {
+		case w.take():
+			w.render()
+			if !w.write() {
+				return
+			}
+			w.nap()
+		case w.turnDue():
+			if !w.changeFile() {
+				return
+			}
+		case !w.rest():
+			return
+		}
+	}
+}
+
+// take gets units from the journal. A turn is always known before the units behind it are appended:
+// both happen with all shards locked, or before and after; so mu is held from asking for turns on.
+func (w *logWriter) take() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	until := int64(-1)
+	if len(w.turns) > 0 {
+		until = w.turns[0].at
+	}
+	if cap(w.units) > keptBuffer {
+		w.units = nil
+	}
+	w.units, w.end = w.reader.Next(w.units[:0], appendBatch, until)
+	return len(w.units) > 0
+}
+
+// turnAt registers a change of file; the caller has locked all shards, or does not care where it is.
+func (w *logWriter) turnAt(t turn) {
+	w.mu.Lock()
+	w.turns = append(w.turns, t)
+	w.mu.Unlock()
+	token(w.nudge)
+}
+
+func (w *logWriter) turnDue() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.turns) > 0
+}
+
+// render appends units to out as the log holds them.
+func (w *logWriter) render() {
+	if cap(w.out) > keptBuffer {
+		w.out = nil
+	}
+	stamps := w.p.o.Config.Current().AOFTimestampEnabled
+	out := w.out[:0]
+	for it := journal.Parse(w.units); it.Next(); {
+		if second := it.Ms / 1000; stamps && second > w.second {
+			w.second = second
+			out = aof.AppendTimestamp(out, second)
+		}
+		if it.Ops > 1 {
+			out = append(out, aof.Multi...)
+		}
+		for it.NextOp() {
+			if it.DB != w.db {
+				w.db = it.DB
+				out = aof.AppendSelect(out, it.DB)
+			}
+			out = append(out, it.Resp...)
+		}
+		if it.Ops > 1 {
+			out = append(out, aof.Exec...)
+		}
+	}
+	w.out = out
+}
+
+// write puts out into the file, however long that takes. It tells whether the writer goes on.
+func (w *logWriter) write() bool {
+	w.waiting.Store(int64(len(w.out)))
+	token(w.stir)
+	for len(w.out) > 0 {
+		written, err := w.writeOnce()
+		w.out = w.out[written:]
+		w.waiting.Store(int64(len(w.out)))
+		if err == nil {
+			break
+		}
+		if !w.p.writeFailed(w, err) || !w.pause() {
+			return false
+		}
+		if w.isCovered(w.end) {
+			w.out = w.out[:0]
+		}
+	}
+	w.waiting.Store(0)
+	w.mu.Lock()
+	w.written = w.end
+	solved := w.writeErr != nil
+	w.writeErr = nil
+	w.moved.Broadcast()
+	w.mu.Unlock()
+	if solved {
+		w.p.o.Log.Notice("AOF write error looks solved. The server can write again.")
+		w.p.judge()
+	}
+	switch {
+	case w.policy() != config.FsyncAlways:
+		token(w.dirty)
+	case w.isHeld():
+		w.p.o.Durable(w.end) // as no-appendfsync-on-rewrite has it: it is written, and that is all
+	default:
+		return w.syncInLine()
+	}
+	return true
+}
+
+// writeOnce tries to write out. Of a write that fails it cuts off what got into the file; if that fails
+// too, it returns how much that is: the rest must follow it.
+func (w *logWriter) writeOnce() (written int, err error) {
+	if micros := w.p.log.flushSleep.Load(); micros > 0 {
+		time.Sleep(time.Duration(micros) * time.Microsecond)
+	}
+	began := w.p.mono()
+	w.mu.Lock()
+	file, size := w.file, w.size
+	if w.begun == 0 {
+		w.begun = max(began, 1)
+	}
+	slow := w.inflight != 0 && began-w.began > slowSync
+	w.mu.Unlock()
+	if slow {
+		w.delayed.Add(1)
+		w.p.o.Log.Notice("Asynchronous AOF fsync is taking too long (disk is busy?). Writing the AOF buffer without waiting for fsync to complete, this may slow down Redis.")
+	}
+	written, err = file.Write(w.out)
+	w.observeWrite(w.p.mono() - began)
+	if err != nil {
+		loud := w.mayComplain()
+		switch {
+		case written == 0:
+			if loud {
+				w.p.o.Log.Warning("Error writing to the AOF file: %s", systemText(err))
+			}
+		case loud:
+			w.p.o.Log.Warning("Short write while writing to the AOF file: (nwritten=%d, expected=%d)", written, len(w.out))
+		}
+		if written > 0 {
+			if cut := file.Truncate(size); cut == nil {
+				written = 0
+			} else if loud {
+				w.p.o.Log.Warning("Could not remove short write from the append-only file.  Redis may refuse to load the AOF the next time it starts.  ftruncate: %s", systemText(cut))
+			}
+		}
+	}
+	w.mu.Lock()
+	w.size += int64(written)
+	w.mu.Unlock()
+	w.p.log.size.Add(int64(written))
+	return written, err
+}
+
+// observeWrite tells the latency monitor of a write, under the names that Redis has.
+func (w *logWriter) observeWrite(took time.Duration) {
+	l := w.p.o.Latency
+	l.Observe("aof-write", took.Milliseconds())
+	switch {
+	case w.inSync.Load():
+		l.Observe("aof-write-pending-fsync", took.Milliseconds())
+	case w.p.running() != nil:
+		l.Observe("aof-write-active-child", took.Milliseconds())
+	default:
+		l.Observe("aof-write-alone", took.Milliseconds())
+	}
+}
+
+// mayComplain tells whether the log is to be told of an error: not more often than twice a minute.
+func (w *logWriter) mayComplain() bool {
+	now := w.p.mono()
+	if w.complained != 0 && now-w.complained <= errorLogEvery {
+		return false
+	}
+	w.complained = max(now, 1)
+	return true
+}
+
+// writeFailed takes note of a write that failed. It tells whether it is to be tried again.
+func (p *Store) writeFailed(w *logWriter, err error) bool {
+	if w.policy() == config.FsyncAlways {
+		p.o.Log.Warning("Can't recover from AOF write error when the AOF fsync policy is 'always'. Exiting...")
+		p.o.Exit(1)
+		return false
+	}
+	w.mu.Lock()
+	w.writeErr = err
+	w.failures++
+	w.moved.Broadcast()
+	w.mu.Unlock()
+	p.judge()
+	return true
+}
+
+// pause waits before another try: a second, or until somebody is in a hurry. It tells whether the writer goes on.
+func (w *logWriter) pause() bool {
+	t := time.NewTimer(w.p.log.second)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-w.nudge:
+	case <-w.stop:
+		return false
+	}
+	return true
+}
+
+// isCovered tells whether a base on the disk holds all units before a position.
+func (w *logWriter) isCovered(position int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.covered >= position
+}
+
+// cover says that a base on the disk holds all units before a position.
+func (w *logWriter) cover(position int64) {
+	w.mu.Lock()
+	w.covered = position
+	w.mu.Unlock()
+	token(w.nudge)
+}
+
+// changeFile takes the next turn: all units before it are written. It tells whether the writer goes on.
+func (w *logWriter) changeFile() bool {
+	for !w.isCovered(w.end) && !w.isSynced() {
+		if w.sync() == nil {
+			break
+		}
+		if w.policy() == config.FsyncAlways || !w.pause() {
+			return false
+		}
+	}
+	w.syncing.Lock()
+	defer w.syncing.Unlock()
+	w.mu.Lock()
+	old, t := w.file, w.turns[0]
+	w.turns = w.turns[1:]
+	w.file, w.size = t.file, t.size
+	w.synced = w.written
+	w.begun = 0
+	w.moved.Broadcast()
+	w.mu.Unlock()
+	w.db = -1
+	_ = old.Close() // it is synced, or needed no more
+	return true
+}
+
+func (w *logWriter) isSynced() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.synced == w.written
+}
+
+// nap lets units gather when there are many. Nobody waits for them then.
+func (w *logWriter) nap() {
+	now := w.p.mono()
+	soon := now-w.last < crowded
+	w.last = now
+	if !soon || len(w.units) > appendBatch/2 || w.policy() == config.FsyncAlways {
+		return
+	}
+	time.Sleep(napping)
+	w.last = w.p.mono()
+}
+
+// rest waits until there is something to do. It tells whether the writer goes on.
+func (w *logWriter) rest() bool {
+	w.mu.Lock()
+	lacking := w.synced < w.written && (w.wanted > w.synced || !w.held && w.policy() == config.FsyncAlways)
+	w.mu.Unlock()
+	if lacking {
+		return w.syncInLine()
+	}
+	select {
+	case <-w.reader.Ready():
+	case <-w.nudge:
+	case <-w.stop:
+		return false
+	}
+	return true
+}
+
+// flush returns when all units before a position are in the file, and with sync, on the disk. It does
+// not wait for a disk that fails: the error is then that of a try made meanwhile.
+func (w *logWriter) flush(position int64, sync bool) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	failures := w.failures
+	if sync {
+		w.wanted = max(w.wanted, position)
+	}
+	token(w.nudge)
+	for w.written < position || sync && w.synced < position {
+		switch {
+		case w.failures != failures && w.writeErr != nil:
+			return w.writeErr
+		case w.failures != failures && w.syncErr != nil:
+			return w.syncErr
+		case w.gone:
+			return errGone
+		}
+		w.moved.Wait()
+	}
+	return nil
+}
+
+// close ends the writer, without writing what is not written yet.
+func (w *logWriter) close() {
+	close(w.stop)
+	w.ended.Wait()
+	_ = w.file.Close()
+	for _, t := range w.turns {
+		_ = t.file.Close()
+	}
+	w.reader.Close()
+}
