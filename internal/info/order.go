@@ -86,7 +86,8 @@ var fieldOrder = map[string]string{
 		aof_rewrite_in_progress aof_rewrite_scheduled aof_last_rewrite_time_sec aof_current_rewrite_time_sec
 		aof_last_bgrewrite_status aof_rewrites aof_rewrites_consecutive_failures aof_last_write_status
 		aof_last_cow_size module_fork_in_progress module_fork_last_cow_size aof_current_size aof_base_size
-		aof_pending_rewrite aof_buffer_length aof_pending_bio_fsync aof_delayed_fsync loading_start_time
+		aof_pending_rewrite aof_buffer_length aof_pending_bio_fsync aof_delayed_fsync aof_unsynced_bytes
+		aof_unsynced_ms aof_fsync_usec aof_fsync_max_usec aof_fsyncs loading_start_time
 		async_loading_start_time loading_total_bytes loading_rdb_used_mem loading_loaded_bytes
 		loading_loaded_perc loading_eta_seconds`,
 	"stats": `

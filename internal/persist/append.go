@@ -74,7 +74,6 @@ type logWriter struct {
 	begun    time.Duration // when the oldest byte was written that no sync covers; 0: there is none
 	inflight time.Duration // when the oldest byte was written that the sync under way covers
 	began    time.Duration // of the sync under way
-	held     bool          // no-appendfsync-on-rewrite, and a save or a rewrite runs
 	unbound  bool          // the log is not yet complete: it need not keep up
 	failures int64
 	writeErr error // of the latest write; nil: it was good
@@ -113,6 +112,11 @@ func token(ch chan struct{}) {
 	case ch <- struct{}{}:
 	default:
 	}
+}
+
+// isHeld tells whether syncs are held back while a save or a rewrite runs.
+func (w *logWriter) isHeld() bool {
+	return w.p.o.Config.Current().NoAppendfsyncOnRewrite && w.p.running() != nil
 }
 
 func (w *logWriter) policy() config.AppendFsync { return w.p.o.Config.Current().AppendFsync }
@@ -400,8 +404,9 @@ func (w *logWriter) nap() {
 
 // rest waits until there is something to do. It tells whether the writer goes on.
 func (w *logWriter) rest() bool {
+	always := w.policy() == config.FsyncAlways && !w.isHeld()
 	w.mu.Lock()
-	lacking := w.synced < w.written && (w.wanted > w.synced || !w.held && w.policy() == config.FsyncAlways)
+	lacking := w.synced < w.written && (w.wanted > w.synced || always)
 	w.mu.Unlock()
 	if lacking {
 		return w.syncInLine()

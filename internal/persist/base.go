@@ -1,26 +1,22 @@
 // Bases: all data at the cut of a rewrite, as an RDB file or as commands.
 //
-// As commands, a collection is made anew by as many commands as it takes for 64 elements each to be
-// enough, as a redis-server writes it. Every value goes through its RDB form, which is the one form in
-// which all shapes of all types can be read element by element; a value of many blocks is not gathered
-// for that, its elements come in portions.
+// As commands, a collection is made anew by commands of 64 elements each, as a redis-server writes it.
+// A value of many blocks comes in portions of items (keyspace.BigReader), and goes out as they come.
 
 package persist
 
 import (
 	"encoding/binary"
-	"io"
 	"math"
 	"path/filepath"
 	"strconv"
 
 	"tarn/internal/aof"
 	"tarn/internal/config"
+	"tarn/internal/intset"
 	"tarn/internal/keyspace"
 	"tarn/internal/listpack"
-	"tarn/internal/object"
-	"tarn/internal/rdb"
-	"tarn/internal/resp"
+	"tarn/internal/value"
 )
 
 // groupItems is how many elements one command of a base has at most.
@@ -57,11 +53,13 @@ type commandWriter struct {
 	file      tempFile
 	buf       []byte
 	db        int
-	enc       rdb.Encoder
-	object    []byte // a value in RDB form
-	items     rdb.Items
-	run       commandRun
-	stream    streamCommands
+
+	// The command that elements gather for.
+	name  string
+	key   []byte
+	args  []byte // of elements, as they will stand in it
+	items int
+	width int // arguments of one element
 }
 
 func (w *commandWriter) temp() *tempFile { return &w.file }
@@ -73,8 +71,6 @@ func (w *commandWriter) create() error {
 		return &openError{filepath.Base(w.file.name), w.cfg.Dir, err}
 	}
 	w.db = -1
-	w.enc.Version = rdb.NewestVersion
-	w.run.w, w.stream.w = w, w
 	if w.cfg.AOFTimestampEnabled {
 		w.buf = aof.AppendTimestamp(w.buf, w.store.o.Clock.Millis()/1000)
 	}
@@ -105,44 +101,40 @@ func (w *commandWriter) drain() error {
 	return w.flush()
 }
 
-// array begins a command of so many arguments.
-func (w *commandWriter) array(args int) {
-	w.buf = append(w.buf, '*')
-	w.buf = strconv.AppendInt(w.buf, int64(args), 10)
-	w.buf = append(w.buf, '\r', '\n')
+// appendArray begins a command of so many arguments.
+func appendArray(dst []byte, args int) []byte {
+	dst = append(dst, '*')
+	dst = strconv.AppendInt(dst, int64(args), 10)
+	return append(dst, '\r', '\n')
 }
 
-func (w *commandWriter) arg(b []byte) {
-	w.head(len(b))
-	w.buf = append(append(w.buf, b...), '\r', '\n')
+// appendArg appends an argument.
+func appendArg[T []byte | string](dst []byte, arg T) []byte {
+	dst = append(dst, '$')
+	dst = strconv.AppendInt(dst, int64(len(arg)), 10)
+	dst = append(dst, '\r', '\n')
+	dst = append(dst, arg...)
+	return append(dst, '\r', '\n')
 }
 
-func (w *commandWriter) word(s string) {
-	w.head(len(s))
-	w.buf = append(append(w.buf, s...), '\r', '\n')
-}
-
-func (w *commandWriter) head(size int) {
-	w.buf = append(w.buf, '$')
-	w.buf = strconv.AppendInt(w.buf, int64(size), 10)
-	w.buf = append(w.buf, '\r', '\n')
-}
-
-func (w *commandWriter) number(n int64) {
+func appendNumber(dst []byte, n int64) []byte {
 	var digits [20]byte
-	w.arg(strconv.AppendInt(digits[:0], n, 10))
+	return appendArg(dst, strconv.AppendInt(digits[:0], n, 10))
 }
 
-// score writes a score as a redis-server does: with 17 digits, in the shorter of two notations.
-func (w *commandWriter) score(x float64) {
-	switch {
-	case math.IsInf(x, 1):
-		w.word("inf")
-	case math.IsInf(x, -1):
-		w.word("-inf")
-	default:
-		var text [32]byte
-		w.arg(resp.AppendScore(text[:0], x))
+// appendElement appends an element of a listpack.
+func appendElement(dst []byte, v listpack.Value) []byte {
+	if v.IsInt {
+		return appendNumber(dst, v.Int)
+	}
+	return appendArg(dst, v.Str)
+}
+
+// words appends a command of which all arguments are text.
+func (w *commandWriter) words(args ...string) {
+	w.buf = appendArray(w.buf, len(args))
+	for _, a := range args {
+		w.buf = appendArg(w.buf, a)
 	}
 }
 
@@ -152,65 +144,190 @@ func (w *commandWriter) record(r *keyspace.Record) error {
 		w.db = r.DB
 		w.buf = aof.AppendSelect(w.buf, r.DB)
 	}
-	var err error
 	switch {
 	case r.Type != keyspace.String:
-		err = w.collection(r)
+		if err := w.collection(r); err != nil {
+			return err
+		}
 	default:
-		w.array(3)
-		w.word("SET")
-		w.arg(r.Key)
+		w.buf = appendArg(appendArg(appendArray(w.buf, 3), "SET"), r.Key)
 		if r.IsInt {
-			w.number(r.Int)
+			w.buf = appendNumber(w.buf, r.Int)
 		} else {
-			w.arg(r.Value)
+			w.buf = appendArg(w.buf, r.Value)
 		}
 	}
-	if err != nil {
-		return err
-	}
 	if r.Deadline != keyspace.NoDeadline {
-		w.array(3)
-		w.word("PEXPIREAT")
-		w.arg(r.Key)
-		w.number(r.Deadline)
+		w.buf = appendArg(appendArg(appendArray(w.buf, 3), "PEXPIREAT"), r.Key)
+		w.buf = appendNumber(w.buf, r.Deadline)
 	}
 	w.store.saveDelay(w.file.written, w.cancelled)
 	return w.drain()
 }
 
-// collection writes a value that is no string.
-func (w *commandWriter) collection(r *keyspace.Record) error {
-	if r.Shape == keyspace.InBig {
-		return w.big(r)
-	}
-	w.object, _ = object.AppendRecord(&w.enc, w.object[:0], r)
-	return w.packed(r)
+// gathers are the commands that make the types anew, and the arguments of an element.
+var gathers = [...]struct {
+	name  string
+	width int
+}{
+	keyspace.List: {"RPUSH", 1}, keyspace.Set: {"SADD", 1}, keyspace.ZSet: {"ZADD", 2}, keyspace.Hash: {"HMSET", 2},
+	keyspace.Stream: {},
 }
 
-// packed writes a value that is in object as a whole.
-func (w *commandWriter) packed(r *keyspace.Record) error {
-	v, err := rdb.ParseEntryValue(w.object)
-	if err == nil {
-		err = w.items.Open(v)
+// collection writes a value that is no string.
+func (w *commandWriter) collection(r *keyspace.Record) error {
+	g := gathers[r.Type]
+	w.name, w.width, w.key = g.name, g.width, r.Key
+	if r.Shape != keyspace.InBig {
+		w.packed(r)
+		w.emit()
+		return nil
 	}
-	if err != nil {
-		return err
-	}
-	w.run.begin(r, countOf(r))
-	for {
-		item, err := w.items.Next()
-		if err == io.EOF {
-			return nil
+	var stream streamCommands
+	for items, ok := r.Big.Next(); ok; items, ok = r.Big.Next() {
+		if r.Type == keyspace.Stream {
+			for len(items) > 0 {
+				var item []byte
+				item, items = cutItem(items)
+				stream.add(w, item)
+			}
+		} else {
+			w.big(r, items)
 		}
-		if err == nil {
-			err = w.item(r, item)
-		}
-		if err != nil {
+		if err := w.drain(); err != nil {
 			return err
 		}
 	}
+	if r.Type == keyspace.Stream {
+		stream.end(w)
+	}
+	w.emit()
+	return nil
 }
 
-var _ = binary.Uvarint
-var _ = listpack.First
+// element takes note that args has one more element.
+func (w *commandWriter) element() {
+	if w.items++; w.items == groupItems {
+		w.emit()
+	}
+}
+
+// emit writes the command of the elements that have gathered, if there are any.
+func (w *commandWriter) emit() {
+	if w.items > 0 {
+		w.buf = appendArray(w.buf, 2+w.items*w.width)
+		w.buf = appendArg(appendArg(w.buf, w.name), w.key)
+		w.buf = append(w.buf, w.args...)
+	}
+	w.args, w.items = w.args[:0], 0
+}
+
+// field gathers a field and its value, and writes when the field ends, if it does.
+func (w *commandWriter) field(deadline int64, name []byte) {
+	w.element()
+	if deadline == 0 {
+		return
+	}
+	w.emit() // the field must be there
+	w.buf = appendArg(appendArg(appendArray(w.buf, 6), "HPEXPIREAT"), w.key)
+	w.buf = appendArg(appendArg(appendNumber(w.buf, deadline), "FIELDS"), "1")
+	w.buf = appendArg(w.buf, name)
+}
+
+// packed gathers the elements of a value kept as bytes.
+func (w *commandWriter) packed(r *keyspace.Record) {
+	b := r.Value
+	if r.Type == keyspace.Set && r.Shape == keyspace.Alt {
+		for i := range intset.Len(b) {
+			w.args = appendNumber(w.args, intset.At(b, i))
+			w.element()
+		}
+		return
+	}
+	triples := r.Shape == keyspace.Alt
+	if triples {
+		b = b[keyspace.DueBytes:]
+	}
+	var name, digits []byte
+	for at := listpack.First(b); at >= 0; {
+		var v, second listpack.Value
+		v, at = listpack.Read(b, at)
+		switch r.Type {
+		case keyspace.ZSet:
+			second, at = listpack.Read(b, at)
+			w.args = appendElement(appendElement(w.args, second), v)
+			w.element()
+		case keyspace.Hash:
+			second, at = listpack.Read(b, at)
+			w.args = appendElement(appendElement(w.args, v), second)
+			var due listpack.Value
+			if triples {
+				due, at = listpack.Read(b, at)
+			}
+			if name = v.Str; v.IsInt {
+				digits = strconv.AppendInt(digits[:0], v.Int, 10)
+				name = digits
+			}
+			w.field(due.Int, name)
+		default:
+			w.args = appendElement(w.args, v)
+			w.element()
+		}
+	}
+}
+
+// big gathers a portion of the elements of a value of many blocks.
+func (w *commandWriter) big(r *keyspace.Record, items []byte) {
+	timed := false
+	if facts, ok := r.Big.Facts.(value.HashFacts); ok {
+		timed = facts.Deadlines
+	}
+	for len(items) > 0 {
+		var a, b []byte
+		a, items = cutItem(items)
+		switch r.Type {
+		case keyspace.List:
+			w.node(a)
+		case keyspace.ZSet:
+			b, items = cutItem(items)
+			var text [32]byte
+			score := math.Float64frombits(binary.LittleEndian.Uint64(b))
+			w.args = appendArg(appendArg(w.args, value.AppendScore(text[:0], score)), a)
+			w.element()
+		case keyspace.Hash:
+			b, items = cutItem(items)
+			w.args = appendArg(appendArg(w.args, a), b)
+			deadline := int64(0)
+			if timed {
+				b, items = cutItem(items)
+				deadline = int64(binary.LittleEndian.Uint64(b))
+			}
+			w.field(deadline, a)
+		default:
+			w.args = appendArg(w.args, a)
+			w.element()
+		}
+	}
+}
+
+// node gathers a node of a list: its kind, then one element or a listpack.
+func (w *commandWriter) node(item []byte) {
+	const plain = 1
+	if item[0] == plain {
+		w.args = appendArg(w.args, item[1:])
+		w.element()
+		return
+	}
+	for at := listpack.First(item[1:]); at >= 0; {
+		var v listpack.Value
+		v, at = listpack.Read(item[1:], at)
+		w.args = appendElement(w.args, v)
+		w.element()
+	}
+}
+
+// cutItem returns the first of some items and what follows it.
+func cutItem(items []byte) (item, rest []byte) {
+	n, size := binary.Uvarint(items)
+	return items[size : size+int(n)], items[size+int(n):]
+}

@@ -143,19 +143,10 @@ func (w *logWriter) keepSynced() {
 
 // syncDue tells whether the log is to be synced now by keepSynced.
 func (w *logWriter) syncDue() bool {
-	policy := w.policy()
+	policy, held := w.policy(), w.isHeld()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.synced != w.written && !w.held && (policy == config.FsyncEverySec || policy == config.FsyncNo && w.syncErr != nil)
-}
-
-// hold stops syncs or lets them go on.
-func (w *logWriter) hold(on bool) {
-	w.mu.Lock()
-	w.held = on
-	w.mu.Unlock()
-	token(w.dirty)
-	token(w.nudge)
+	return w.synced != w.written && !held && (policy == config.FsyncEverySec || policy == config.FsyncNo && w.syncErr != nil)
 }
 
 // followPolicy makes the writer look at its policy again. Replies that wait under the old one are let go
@@ -201,22 +192,15 @@ func (w *logWriter) watch() {
 // look decides whether commands that write must wait. It tells whether there is anything to look at.
 func (w *logWriter) look() bool {
 	bytes, oldest := w.unwritten()
-	everySec := w.policy() == config.FsyncEverySec
-	now := w.p.mono()
+	everySec := w.policy() == config.FsyncEverySec && !w.isHeld()
+	age := max(w.age(), oldest)
 	w.mu.Lock()
-	age := time.Duration(0)
-	for _, at := range []time.Duration{w.begun, w.inflight} {
-		if at != 0 {
-			age = max(age, now-at)
-		}
-	}
-	age = max(age, oldest)
 	limit := int64(behindBytes)
 	if w.behind {
 		limit /= 2
 	}
 	failing := w.writeErr != nil || w.syncErr != nil
-	late := everySec && !w.held && !w.unbound && age > slowSync
+	late := everySec && !w.unbound && age > slowSync
 	pending := bytes > 0 || w.synced != w.written
 	w.mu.Unlock()
 	w.setBehind(!failing && (bytes > limit || late))

@@ -13,7 +13,6 @@ func (p *Store) InfoFields() []info.Field {
 	const section = "persistence"
 	loading := func() bool { return p.load.active.Load() }
 	zero := func() int64 { return 0 }
-	ok := func() string { return "ok" }
 	held := func(pick func(now, peak int64) int64) func() int64 {
 		return func() int64 {
 			j := p.current()
@@ -33,7 +32,7 @@ func (p *Store) InfoFields() []info.Field {
 			return pick(j.snapshot.Keys())
 		}
 	}
-	return []info.Field{
+	fields := []info.Field{
 		info.Flag(section, "loading", "A data set is being loaded.", loading),
 		info.Flag(section, "async_loading", "A data set is being loaded while the old one is served.", func() bool { return false }),
 		info.Bytes(section, "current_cow_peak", "Most bytes that writers had kept aside for the save under way.", held(func(_, peak int64) int64 { return peak })),
@@ -69,7 +68,7 @@ func (p *Store) InfoFields() []info.Field {
 			return p.lastSecs
 		}),
 		info.Seconds(section, "rdb_current_bgsave_time_sec", "How long the save under way has run; -1: there is none.", func() int64 {
-			j := p.current()
+			j := p.currentSave()
 			if j == nil {
 				return -1
 			}
@@ -83,16 +82,6 @@ func (p *Store) InfoFields() []info.Field {
 		}),
 		info.Count(section, "rdb_last_load_keys_expired", "Keys of the last file loaded that had expired.", p.load.expired.Load),
 		info.Count(section, "rdb_last_load_keys_loaded", "Keys of the last file loaded.", p.load.keys.Load),
-		info.Flag(section, "aof_enabled", "The append-only log is on.", func() bool { return false }),
-		info.Flag(section, "aof_rewrite_in_progress", "The append-only log is being rewritten.", func() bool { return false }),
-		info.Flag(section, "aof_rewrite_scheduled", "A rewrite waits for a save to end.", func() bool { return false }),
-		info.Seconds(section, "aof_last_rewrite_time_sec", "How long the last rewrite took; -1: there was none.", func() int64 { return -1 }),
-		info.Seconds(section, "aof_current_rewrite_time_sec", "How long the rewrite under way has run; -1: there is none.", func() int64 { return -1 }),
-		info.Text(section, "aof_last_bgrewrite_status", "How the last rewrite ended.", ok),
-		info.Count(section, "aof_rewrites", "Rewrites since the server started.", zero),
-		info.Count(section, "aof_rewrites_consecutive_failures", "Rewrites that failed since the last good one.", zero),
-		info.Text(section, "aof_last_write_status", "How the last write to the append-only log ended.", ok),
-		info.Bytes(section, "aof_last_cow_size", "Most bytes kept aside for the last rewrite.", zero),
 		info.Flag(section, "module_fork_in_progress", "A module's child process runs.", func() bool { return false }),
 		info.Bytes(section, "module_fork_last_cow_size", "Copy-on-write bytes of the last module's child process.", zero),
 		info.Seconds(section, "loading_start_time", "Unix time at which loading began.", p.load.began.Load).Only(loading),
@@ -109,9 +98,10 @@ func (p *Store) InfoFields() []info.Field {
 		info.Count("stats", "total_forks", "Cuts of the keyspace made for saves.", p.cuts.Load),
 		info.Count("stats", "latest_fork_usec", "Microseconds that everybody stood still at the latest cut.", p.cutMicros.Load),
 	}
+	return append(fields, p.logFields()...)
 }
 
-// current returns the save in the background, once it has cut, or nil.
+// current returns the save or rewrite in the background, once it has cut, or nil.
 func (p *Store) current() *job {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -119,6 +109,22 @@ func (p *Store) current() *job {
 		return nil
 	}
 	return p.job
+}
+
+// currentRewrite is current of a rewrite of the log only.
+func (p *Store) currentRewrite() *job {
+	if j := p.current(); j != nil && j.rewrite {
+		return j
+	}
+	return nil
+}
+
+// currentSave is current of a save only.
+func (p *Store) currentSave() *job {
+	if j := p.current(); j != nil && !j.rewrite {
+		return j
+	}
+	return nil
 }
 
 func (p *Store) loadETA() int64 {

@@ -32,6 +32,17 @@ type loadState struct {
 	keys, expired atomic.Int64 // of the latest load
 }
 
+// Replayer runs the commands of a log, as a client that nobody refuses anything.
+type Replayer interface {
+	// Feed runs the whole commands that b holds and returns how many bytes it has run. Errors: that of
+	// the command behind them, which cannot be run at all.
+	Feed(b []byte) (used int, err error)
+	// Pending tells whether a transaction is open.
+	Pending() bool
+	// End drops what is open.
+	End()
+}
+
 // errDuplicate says that a file has a key twice, or one that is there already.
 var errDuplicate = errors.New("duplicated key")
 
@@ -82,6 +93,7 @@ type loading struct {
 	cfg     *config.Config
 	now     int64 // Unix ms
 	merge   bool
+	log     bool // the file is a log's base
 	workers []*loadWorker
 	large   *loadWorker // of values too large for a batch
 }
@@ -108,24 +120,42 @@ func (p *Store) read(path string, merge bool) error {
 	if err != nil {
 		return err
 	}
-	l := &loading{p: p, cfg: p.o.Config.Current(), now: p.o.Clock.Millis(), merge: merge, large: p.newLoadWorker()}
-	for range loadWorkers() {
-		l.workers = append(l.workers, p.newLoadWorker())
+	defer p.beginLoading(st.Size())()
+	_, err = p.readRDB(file, st.Size(), &loading{merge: merge})
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
+	p.noteSize(&p.rdbSize, st.Size())
+	return nil
+}
+
+// beginLoading says that so many bytes are to be loaded; the caller calls end when they are.
+func (p *Store) beginLoading(size int64) (end func()) {
 	s := &p.load
-	s.began.Store(l.now / 1000)
-	s.total.Store(st.Size())
+	s.began.Store(p.o.Clock.Millis() / 1000)
+	s.total.Store(size)
 	s.loaded.Store(0)
 	s.usedMem.Store(0)
+	s.keys.Store(0)
+	s.expired.Store(0)
 	s.active.Store(true)
 	p.o.Loading(true)
 	p.o.Keyspace.HoldExpired(true)
-	defer func() {
+	return func() {
 		p.o.Keyspace.HoldExpired(false)
 		p.o.Loading(false)
 		s.active.Store(false)
-	}()
-	_, err = rdb.Load(&countingReader{file, &s.loaded}, l.options(st.Size()), len(l.workers), func(worker int, r *rdb.Record) error {
+	}
+}
+
+// readRDB loads a file in RDB format, of a log or not, as l says.
+func (p *Store) readRDB(r io.Reader, size int64, l *loading) (rdb.Result, error) {
+	s := &p.load
+	l.p, l.cfg, l.now, l.large = p, p.o.Config.Current(), p.o.Clock.Millis(), p.newLoadWorker()
+	for range loadWorkers() {
+		l.workers = append(l.workers, p.newLoadWorker())
+	}
+	res, err := rdb.Load(&countingReader{r, &s.loaded}, l.options(size), len(l.workers), func(worker int, r *rdb.Record) error {
 		return l.insert(l.workers[worker], r)
 	})
 	l.large.tx.EndReserve()
@@ -139,15 +169,14 @@ func (p *Store) read(path string, merge bool) error {
 	}
 	s.keys.Store(keys)
 	s.expired.Store(expired)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	if empty > 0 {
+	switch {
+	case err != nil:
+	case empty > 0:
 		p.o.Log.Notice("Done loading RDB, keys loaded: %d, keys expired: %d, empty keys skipped: %d.", keys, expired, empty)
-	} else {
+	default:
 		p.o.Log.Notice("Done loading RDB, keys loaded: %d, keys expired: %d.", keys, expired)
 	}
-	return nil
+	return res, err
 }
 
 // loadWorkers leaves a processor to the goroutine that reads when there are many.
@@ -175,6 +204,14 @@ func (l *loading) options(size int64) rdb.Options {
 			switch string(name) {
 			case "redis-ver":
 				log.Notice("Loading RDB produced by version %s", fact)
+			case "aof-base":
+				if string(fact) == "1" {
+					log.Notice("RDB is base AOF")
+				}
+			case "aof-preamble":
+				if string(fact) == "1" {
+					log.Notice("RDB has an AOF tail")
+				}
 			case "ctime":
 				if at, err := strconv.ParseInt(string(fact), 10, 64); err == nil {
 					log.Notice("RDB age %d seconds", max(l.now/1000-at, 0))
@@ -216,7 +253,8 @@ func (l *loading) key(w *loadWorker, r *rdb.Record) (k keyspace.Key, load bool, 
 	if r.DB >= l.p.o.Keyspace.Databases() {
 		return k, false, fmt.Errorf("data in database %d, but the databases directive allows %d", r.DB, l.p.o.Keyspace.Databases())
 	}
-	if r.ExpireMs != rdb.None && r.ExpireMs < l.now {
+	// The commands behind a base may concern keys that have expired meanwhile.
+	if r.ExpireMs != rdb.None && r.ExpireMs < l.now && !l.log {
 		w.expired++
 		return k, false, nil
 	}

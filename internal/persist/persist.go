@@ -1,6 +1,6 @@
 // Store: one save at a time, and what others see of it.
 //
-// A Store runs at most one save at a time. A save in the background cuts the keyspace at once and
+// A Store runs at most one save or rewrite of the append-only log at a time (aof.go). A save in the background cuts the keyspace at once and
 // writes on a goroutine of its own (rdbfile.go); save points and retries are looked at by Cron
 // (schedule.go); load.go reads a file back. The file in place is only ever replaced as a whole: by
 // renaming a complete, synced temporary file over it.
@@ -13,10 +13,12 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"tarn/internal/clock"
 	"tarn/internal/config"
 	"tarn/internal/info"
+	"tarn/internal/journal"
 	"tarn/internal/keyspace"
 	"tarn/internal/resp"
 	"tarn/internal/vfs"
@@ -26,6 +28,7 @@ import (
 const (
 	ErrInProgress resp.Error = "ERR Background save already in progress"
 	ErrSave       resp.Error = "ERR"
+	ErrActive     resp.Error = "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible."
 	ErrReload     resp.Error = "ERR Error trying to load the RDB dump, check server logs."
 
 	errMisconf resp.Error = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error."
@@ -51,6 +54,12 @@ type Options struct {
 	Loading    func(bool)       // the data set is being loaded
 	Version    string           // written into files as redis-ver
 	Pid        int
+
+	Journal *journal.Journal
+	Durable func(end int64) // the log is on the disk up to a position of the journal
+	Behind  func(bool)      // commands that write are to wait until the log has caught up
+	Replay  func() Replayer // runs the commands of a log
+	Exit    func(code int)  // ends the process
 }
 
 // Store is the durable side of a keyspace.
@@ -63,7 +72,7 @@ type Store struct {
 
 	mu        sync.Mutex // guards the fields below
 	busy      bool       // a save is under way, in the foreground or the background
-	job       *job       // the one in the background, or nil
+	job       *job       // the one in the background, of either kind, or nil
 	scheduled bool       // BGSAVE SCHEDULE waits
 	lastTry   int64      // Unix s of the latest start of a save in the background
 	failed    bool       // the latest save in the background failed
@@ -76,15 +85,26 @@ type Store struct {
 	cuts      atomic.Int64
 	cutMicros atomic.Int64
 	load      loadState
+	log       appendLog
+	rdbSize   sizeMemo
+	baseSize  sizeMemo
 }
 
 // New returns a Store that has neither saved nor loaded anything.
 func New(o Options) *Store {
 	p := &Store{o: o, tx: o.Keyspace.NewTx(), lastSecs: -1}
+	p.log.lastSecs, p.log.second = -1, time.Second
 	// Begin asks again if this is refused, and a save then says why it cannot start.
 	_ = o.Keyspace.Prepare(o.Config.Current().SnapshotBufferLimit)
 	p.lastSave.Store(o.Clock.Millis() / 1000)
 	p.o.Config.Watch(func(_, _ *config.Config) error { p.judge(); return nil }, "save", "stop-writes-on-bgsave-error")
+	p.o.Config.Watch(p.followSwitch, "appendonly")
+	p.o.Config.Watch(func(_, _ *config.Config) error {
+		if w := p.writer(); w != nil {
+			w.followPolicy()
+		}
+		return nil
+	}, "appendfsync", "no-appendfsync-on-rewrite")
 	return p
 }
 
@@ -103,9 +123,15 @@ func (p *Store) ResetStats() {
 
 // Saving tells whether a save is under way in the background.
 func (p *Store) Saving() bool {
+	j := p.running()
+	return j != nil && !j.rewrite
+}
+
+// running returns the save or rewrite under way in the background, or nil.
+func (p *Store) running() *job {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.job != nil
+	return p.job
 }
 
 // claim makes j the only save, unless there is one already. It is nil for a save in the foreground.
@@ -122,11 +148,23 @@ func (p *Store) claim(j *job) bool {
 // release lets another save begin.
 func (p *Store) release() {
 	p.mu.Lock()
-	p.busy, p.job = false, nil
+	p.free()
 	p.mu.Unlock()
+	p.letSync()
 }
 
-// judge decides whether writes are refused because the last save failed. mu is held throughout, so
+// free is release for those who hold mu, and call letSync afterwards.
+func (p *Store) free() { p.busy, p.job = false, nil }
+
+// letSync has the log synced again, if that was held back by what has ended.
+func (p *Store) letSync() {
+	if w := p.writer(); w != nil {
+		token(w.dirty)
+		token(w.nudge)
+	}
+}
+
+// judge decides whether writes are refused because the last save failed, or the log cannot be written. mu is held throughout, so
 // that the last decision is the one that stays.
 func (p *Store) judge() {
 	p.mu.Lock()
@@ -135,7 +173,7 @@ func (p *Store) judge() {
 	if p.failed && c.StopWritesOnBgsaveError && len(c.Save) > 0 {
 		p.o.Refuse(errMisconf)
 	} else {
-		p.o.Refuse("")
+		p.o.Refuse(p.logRefusal())
 	}
 }
 

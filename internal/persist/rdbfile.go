@@ -8,40 +8,35 @@
 package persist
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
-	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"tarn/internal/config"
 	"tarn/internal/keyspace"
 	"tarn/internal/object"
 	"tarn/internal/rdb"
-	"tarn/internal/vfs"
 )
 
 const (
 	outBytes   = 256 << 10 // of the buffer before the file
 	largeBytes = 64 << 10  // values from this size on are encoded in pieces
-	syncBytes  = 4 << 20   // written between two hints to the disk
 	delaySlice = 10 * time.Millisecond
 
 	// longestRest bounds how late the walk notices that it is cancelled, or that writers wait.
 	longestRest = 20 * time.Millisecond
 )
 
-// job is a save under way.
+// job is a save or a rewrite under way.
 type job struct {
+	rewrite  bool               // of the log
 	snapshot  *keyspace.Snapshot // nil until the cut; of a save in the background, guarded by Store.mu until then
 	began     time.Duration      // monotonic
 	dirty     int64              // keyspace.Dirty at the cut
 	cancelled atomic.Bool
+	hurried   atomic.Bool // somebody stands still until it ends
 	done      chan struct{}
 }
 
@@ -56,12 +51,16 @@ func (p *Store) Save() error {
 
 // saveNow is Save for those whose saves are not counted. Errors: ErrInProgress, ErrSave.
 func (p *Store) saveNow() error {
+	p.awaitRewrite()
 	if !p.claim(nil) {
 		return ErrInProgress
 	}
 	defer p.release()
 	j := p.newJob()
-	err := p.cut(p.tx, j, nil)
+	err := p.roomFor(&p.rdbSize, p.o.Config.Current().Dir)
+	if err == nil {
+		err = p.cut(p.tx, j, nil, nil)
+	}
 	if err == nil {
 		err = p.write(j, false)
 	}
@@ -76,11 +75,26 @@ func (p *Store) saveNow() error {
 	return nil
 }
 
-// BGSave starts a save in the background. The world is stopped. To schedule it would make a
-// difference if something else than a save were in its way; nothing is. Errors: ErrInProgress; those
-// of the system.
-func (p *Store) BGSave(tx *keyspace.Tx, _ bool) (scheduled bool, err error) {
-	return false, p.start(tx)
+// BGSave starts a save in the background, or with schedule, makes Cron start it when a rewrite of the
+// log has ended. The world is stopped. Errors: ErrInProgress, ErrActive; those of the system.
+func (p *Store) BGSave(tx *keyspace.Tx, schedule bool) (scheduled bool, err error) {
+	j := p.running()
+	switch {
+	case j == nil || !j.rewrite:
+		return false, p.start(tx)
+	case schedule:
+		return true, p.Schedule()
+	}
+	return false, ErrActive
+}
+
+// awaitRewrite returns when no rewrite of the log is under way: there is one snapshot at a time. It
+// hurries up. The world is stopped, and no shard is locked.
+func (p *Store) awaitRewrite() {
+	if j := p.running(); j != nil && j.rewrite {
+		j.hurried.Store(true)
+		<-j.done
+	}
 }
 
 // Schedule makes Cron start a save in the background. Errors: ErrInProgress.
@@ -104,7 +118,11 @@ func (p *Store) start(tx *keyspace.Tx) error {
 	p.mu.Lock()
 	p.lastTry = p.o.Clock.Millis() / 1000
 	p.mu.Unlock()
-	if err := p.cut(tx, j, p.pace); err != nil {
+	err := p.roomFor(&p.rdbSize, p.o.Config.Current().Dir)
+	if err == nil {
+		err = p.cut(tx, j, p.pace, nil)
+	}
+	if err != nil {
 		p.o.Log.Warning("Can't save in background: %s", err)
 		p.mu.Lock()
 		p.failed = true
@@ -124,12 +142,18 @@ func (p *Store) start(tx *keyspace.Tx) error {
 
 func (p *Store) newJob() *job { return &job{done: make(chan struct{}), began: p.mono()} }
 
-// cut begins the snapshot of a job and takes the time that everybody stood still.
-func (p *Store) cut(tx *keyspace.Tx, j *job, pace func(time.Duration) time.Duration) error {
+// cut begins the snapshot of a job and takes the time that everybody stood still. at is called with
+// all shards locked, if it is not nil.
+func (p *Store) cut(tx *keyspace.Tx, j *job, pace func(time.Duration) time.Duration, at func()) error {
 	before := p.mono()
 	s, err := tx.Begin(keyspace.SnapshotOptions{
 		Limit: p.o.Config.Current().SnapshotBufferLimit, Resume: p.o.Resume, Pace: pace,
-		AtCut: func() { j.dirty = p.o.Keyspace.Dirty() },
+		AtCut: func() {
+			j.dirty = p.o.Keyspace.Dirty()
+			if at != nil {
+				at()
+			}
+		},
 	})
 	if err != nil {
 		return fmt.Errorf("cut the keyspace: %w", err)
@@ -173,7 +197,7 @@ func (p *Store) ended(j *job, err error) {
 	}
 	_, peak, _ := j.snapshot.Held()
 	p.mu.Lock()
-	p.busy, p.job = false, nil
+	p.free()
 	p.lastSecs = int64((p.mono() - j.began) / time.Second)
 	p.lastHeld = peak
 	if err == nil {
@@ -183,6 +207,7 @@ func (p *Store) ended(j *job, err error) {
 	}
 	p.mu.Unlock()
 	p.judge()
+	p.letSync()
 }
 
 // succeeded takes note of a file put in place that holds the first dirty changes. mu is held.
@@ -197,7 +222,7 @@ func (p *Store) Abort() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	j := p.job
-	if j == nil || j.cancelled.Swap(true) {
+	if j == nil || j.rewrite || j.cancelled.Swap(true) {
 		return
 	}
 	p.o.Log.Notice("There is a child saving an .rdb. Killing it!")
@@ -206,7 +231,7 @@ func (p *Store) Abort() {
 	}
 }
 
-// Wait returns when no save is under way. No shard may be locked by the caller.
+// Wait returns when no save and no rewrite is under way. No shard may be locked by the caller.
 func (p *Store) Wait() {
 	p.mu.Lock()
 	j := p.job
@@ -264,12 +289,7 @@ func (p *Store) write(j *job, background bool) error {
 	if err != nil {
 		j.snapshot.Cancel()
 	} else {
-		for db, n := range j.snapshot.Sizes() {
-			if n.Keys > 0 {
-				w.selectDB(db)
-				w.buf = rdb.AppendResizeDB(w.buf, uint64(n.Keys), uint64(n.Expires))
-			}
-		}
+		w.sizes(j.snapshot.Sizes())
 	}
 	runErr := j.snapshot.Run(w.record, p.mono)
 	if err == nil {
@@ -282,6 +302,7 @@ func (p *Store) write(j *job, background bool) error {
 		w.file.abandon()
 		return err
 	}
+	p.noteSize(&p.rdbSize, w.file.written)
 	p.o.Log.Notice("DB saved on disk")
 	if background {
 		_, peak, total := j.snapshot.Held()
@@ -332,6 +353,16 @@ func (w *rdbWriter) create() error {
 		w.buf = w.enc.AppendAux(w.buf, fact[0], fact[1])
 	}
 	return nil
+}
+
+// sizes tells how much each database holds.
+func (w *rdbWriter) sizes(of []keyspace.Contents) {
+	for db, n := range of {
+		if n.Keys > 0 {
+			w.selectDB(db)
+			w.buf = rdb.AppendResizeDB(w.buf, uint64(n.Keys), uint64(n.Expires))
+		}
+	}
 }
 
 func (w *rdbWriter) selectDB(db int) {

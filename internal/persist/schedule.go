@@ -2,36 +2,69 @@
 
 package persist
 
-import "tarn/internal/keyspace"
+import (
+	"tarn/internal/config"
+	"tarn/internal/keyspace"
+)
 
 // retrySeconds is how long a failed save in the background is not tried again by itself.
 const retrySeconds = 5
 
-// Cron starts a save when a save point is met or one was scheduled. It is called hz times a second,
-// with the world stopped: what it starts must not meet a command that saves, or a shutdown.
+// Cron starts what is due, in Redis's order: a rewrite of the log that was scheduled, a save whose save
+// point is met, a rewrite since the log has grown, a save that was scheduled. It is called hz times a
+// second, with the world stopped: what it starts must not meet a command that saves, or a shutdown.
 func (p *Store) Cron() {
 	c := p.o.Config.Current()
 	now := p.o.Clock.Millis() / 1000
 	p.mu.Lock()
 	busy, scheduled := p.job != nil, p.scheduled
 	mayTry := !p.failed || now-p.lastTry > retrySeconds
+	rewrite := !busy && p.log.scheduled && !p.limited(now)
 	p.mu.Unlock()
-	if busy || !mayTry {
+	if rewrite {
+		_ = p.startRewrite(p.cronTx()) // a failure is logged and tried again
+	}
+	if busy || p.running() != nil {
 		return
 	}
+	if mayTry && p.savePoint(c, now) {
+		return
+	}
+	if growth, due := p.grown(c, now); due {
+		p.o.Log.Notice("Starting automatic rewriting of AOF on %d%% growth", growth)
+		_ = p.startRewrite(p.cronTx())
+		return
+	}
+	if mayTry && scheduled && p.start(p.cronTx()) == nil {
+		p.mu.Lock()
+		p.scheduled = false
+		p.mu.Unlock()
+	}
+}
+
+// savePoint starts a save if a save point is met, and tells whether one is.
+func (p *Store) savePoint(c *config.Config, now int64) bool {
 	changes := p.Changes()
 	for _, point := range c.Save {
 		if changes >= point.Changes && now-p.LastSave() > point.Seconds {
 			p.o.Log.Notice("%d changes in %d seconds. Saving...", point.Changes, point.Seconds)
 			_ = p.start(p.cronTx()) // a failure is logged and tried again
-			return
+			return true
 		}
 	}
-	if scheduled && p.start(p.cronTx()) == nil {
-		p.mu.Lock()
-		p.scheduled = false
-		p.mu.Unlock()
+	return false
+}
+
+// grown tells whether the log has grown so much, in percent, that it is to be rewritten.
+func (p *Store) grown(c *config.Config, now int64) (growth int64, due bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	size := p.log.size.Load()
+	if p.log.state != logOn || c.AutoAOFRewritePercentage == 0 || size <= c.AutoAOFRewriteMinSize {
+		return 0, false
 	}
+	growth = size*100/max(p.log.baseSize, 1) - 100
+	return growth, growth >= c.AutoAOFRewritePercentage && !p.limited(now)
 }
 
 // cronTx returns the Tx that Cron cuts with: Cron has one goroutine.
