@@ -140,6 +140,15 @@ func (s *noteSaver) BGSave(_ *keyspace.Tx, schedule bool) (bool, error) {
 	return s.byCron, s.fail
 }
 
+func (s *noteSaver) BGRewrite(_ *keyspace.Tx, inTransaction bool) (bool, error) {
+	s.note("bgrewrite %t", inTransaction)
+	return inTransaction, s.fail
+}
+
+func (s *noteSaver) Reread() error              { s.note("reread"); return s.fail }
+func (s *noteSaver) Transaction(bool)           {}
+func (s *noteSaver) SetFlushSleep(micros int64) { s.note("sleep %d", micros) }
+
 func (s *noteSaver) Schedule() error   { s.note("schedule"); return s.fail }
 func (s *noteSaver) LastSave() int64   { return 1234 }
 func (s *noteSaver) Abort()            { s.note("abort save") }

@@ -84,6 +84,15 @@ type Saver interface {
 	Schedule() error
 	// LastSave is the Unix time of the last good save.
 	LastSave() int64
+	// BGRewrite starts a rewrite of the append-only log. One that cannot start now starts later, and
+	// scheduled is true.
+	BGRewrite(tx *keyspace.Tx, inTransaction bool) (scheduled bool, err error)
+	// Reread empties the keyspace and loads the append-only log.
+	Reread() error
+	// Transaction says whether the CONFIG SET that follows is in a transaction.
+	Transaction(in bool)
+	// SetFlushSleep makes each write to the append-only log wait so many microseconds before.
+	SetFlushSleep(micros int64)
 	// Abort stops a background save that is running, as FLUSHALL does.
 	Abort()
 	// FlushedAll is called after FLUSHALL: with save points, the empty keyspace is saved.

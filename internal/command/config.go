@@ -59,6 +59,7 @@ func configSet(c *Call) error {
 		Protected: c.Env.Config.Current().EnableProtectedConfigs.Allows(c.Session.IsLocal()),
 		Loading:   c.Env.Exec.IsLoading(),
 	}
+	c.Env.Saver.Transaction(c.InExec)
 	if err := c.Env.Config.Set(pairs, rights); err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ const (
 	errNoHashTable  resp.Error = "ERR The value stored at the specified key is not represented using an hash table"
 	errPacked       resp.Error = "ERR argument must be a memory value bigger than 1 and smaller than 4gb"
 	errReloadOption resp.Error = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."
+	errLoadInExec   resp.Error = "ERR tarn: DEBUG LOADAOF cannot run inside a transaction"
 	errReloadInExec resp.Error = "ERR tarn: DEBUG RELOAD cannot run inside a transaction"
 )
 
@@ -38,7 +39,7 @@ type debugCommand struct {
 }
 
 var debugCommands = [...]debugCommand{
-	{"AOF-FLUSH-SLEEP", 1, 1, "<microseconds>", "Waits before every write to the append-only file.", nil},
+	{"AOF-FLUSH-SLEEP", 1, 1, "<microseconds>", "Waits before every write to the append-only file.", debugFlushSleep},
 	{"ASSERT", 0, 0, "", "Ends the server as a broken invariant does.", debugCrash("assertion failed: DEBUG ASSERT")},
 	{"CHANGE-REPL-ID", 0, 0, "", "Gives the server other replication IDs.", nil},
 	{"CLIENT-EVICTION", 0, 0, "", "Shows the pools from which clients are evicted.", nil},
@@ -52,7 +53,7 @@ var debugCommands = [...]debugCommand{
 	{"HTSTATS", 1, 2, "<db> [FULL]", "Describes the tables of a database.", debugTables},
 	{"HTSTATS-KEY", 1, 2, "<key> [FULL]", "Describes the table of a key's value.", debugTableOfKey},
 	{"LISTPACK", 1, 1, "<key>", "Shows the listpack of a key's value.", nil},
-	{"LOADAOF", 0, 0, "", "Writes the append-only file out and loads it.", nil},
+	{"LOADAOF", 0, 0, "", "Writes the append-only file out and loads it.", debugLoadLog},
 	{"LOG", 1, 1, "<text>", "Writes a line to the log.", debugLog},
 	{"OBJECT", 1, 2, "<key>", "Describes how a key's value is kept.", debugObject},
 	{"OOM", 0, 0, "", "Ends the server as a lack of memory does.", debugCrash("out of memory: DEBUG OOM")},
@@ -288,6 +289,27 @@ func parseMemory(arg []byte) (n uint64, ok bool) {
 		n, ok = resp.ParseUint(arg[:digits])
 	}
 	return n * unit, ok && known
+}
+
+func debugFlushSleep(c *Call) error {
+	micros, err := parseInt(c.Args[2])
+	if err != nil {
+		return err
+	}
+	c.Env.Saver.SetFlushSleep(micros)
+	c.Reply.OK()
+	return nil
+}
+
+func debugLoadLog(c *Call) error {
+	if c.InExec {
+		return errLoadInExec
+	}
+	if err := c.Env.Saver.Reread(); err != nil {
+		return err
+	}
+	c.Reply.OK()
+	return nil
 }
 
 func debugReload(c *Call) error {

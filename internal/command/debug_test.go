@@ -38,7 +38,8 @@ func TestDebugAsks(t *testing.T) {
 		{"DEBUG SEGFAULT", "", "crash: segmentation fault: DEBUG SEGFAULT"},
 		{"DEBUG PANIC", "", "crash: panic: DEBUG PANIC"},
 		{"DEBUG ASSERT", "", "crash: assertion failed: DEBUG ASSERT"},
-		{"DEBUG LOADAOF", "-ERR tarn: the command 'debug|loadaof' comes in a later version\r\n", ""},
+		{"DEBUG LOADAOF", ok, "reread"},
+		{"DEBUG AOF-FLUSH-SLEEP 20", ok, "sleep 20"},
 		{"DEBUG ERROR ONE_WORD", "-ONE_WORD\r\n", ""},
 		{"DEBUG SLEEP 0.000001", ok, ""},
 	})

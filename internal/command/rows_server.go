@@ -82,6 +82,7 @@ var serverRows = []Spec{
 	{
 		Name: "bgrewriteaof", Arity: 1, Flags: Admin | NoScript | NoAsyncLoading, Since: "1.0.0",
 		Cost: "O(1)", Summary: "Rewrites the append-only file in the background.",
+		Run: bgrewriteaof,
 	},
 	{
 		Name: "bgsave", Arity: -1, Flags: Admin | NoScript | NoAsyncLoading, Since: "1.0.0",

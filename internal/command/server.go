@@ -6,6 +6,21 @@ import (
 	"math/rand/v2"
 )
 
+// bgrewriteaof starts a rewrite of the append-only log in the background, which also one that is off
+// can have.
+func bgrewriteaof(c *Call) error {
+	scheduled, err := c.Env.Saver.BGRewrite(c.Tx, c.InExec)
+	switch {
+	case err != nil:
+		return err
+	case scheduled:
+		c.Reply.Simple("Background append only file rewriting scheduled")
+	default:
+		c.Reply.Simple("Background append only file rewriting started")
+	}
+	return nil
+}
+
 // bgsave starts a save in the background. Inside a transaction it is put off to its end: the save
 // must not show half of it.
 func bgsave(c *Call) error {

@@ -21,6 +21,7 @@ func TestSaving(t *testing.T) {
 	c := a.connect()
 	a.talk(c, []exchange{
 		{"SAVE", "+OK\r\n", "save"},
+		{"BGREWRITEAOF", "+Background append only file rewriting started\r\n", "bgrewrite false"},
 		{"BGSAVE", "+Background saving started\r\n", "bgsave, schedule false"},
 		{"BGSAVE schedule", "+Background saving started\r\n", "bgsave, schedule true"},
 		{"BGSAVE SCHEDULE SCHEDULE", "-ERR syntax error\r\n", ""},
@@ -42,6 +43,7 @@ func TestSaving(t *testing.T) {
 	a.talk(c, []exchange{
 		{"SAVE", "-" + string(errBusy) + "\r\n", "save"},
 		{"BGSAVE", "-" + string(errBusy) + "\r\n", "bgsave, schedule false"},
+		{"BGREWRITEAOF", "-" + string(errBusy) + "\r\n", "bgrewrite false"},
 		{"MULTI", "+OK\r\n", ""},
 		{"BGSAVE", "+QUEUED\r\n", ""},
 		{"EXEC", "*1\r\n-" + string(errBusy) + "\r\n", "schedule"},

@@ -74,7 +74,7 @@ func TestSetRefusals(t *testing.T) {
 		{pairsOf("slave-priority", "x"), all, fmt.Sprintf(failed, "slave-priority", "argument couldn't be parsed into an integer")},
 		{pairsOf("maxclients", "4294967296"), all, fmt.Sprintf(failed, "maxclients", "argument must be between 1 and 4294967295 inclusive")},
 		{pairsOf("save", "10  1"), all, fmt.Sprintf(failed, "save", "Invalid save parameters")},
-		{pairsOf("appendonly", "yes"), all, fmt.Sprintf(failed, "appendonly", "tarn: appendonly yes needs the append-only log, which this version does not have")},
+		{pairsOf("tls-port", "1"), all, fmt.Sprintf(failed, "tls-port", "tarn: tls-port 1 needs TLS, which this version does not have")},
 	} {
 		s := newStore(t)
 		before := s.Current()

@@ -228,7 +228,7 @@ var mistakes = []struct {
 	{"snapshot-buffer-limit 1", 1, "snapshot-buffer-limit 1", "argument must be between 1048576 and 9223372036854775807 inclusive"},
 	{"maxmemory 9999999999gb", 1, "maxmemory 9999999999gb", "argument must be a memory value"},
 	{"a.b c", 1, "a.b c", "Module Configuration detected without loadmodule directive or no ApplyConfig call: aborting"},
-	{"appendonly no\nappendonly yes\nport 1", 2, "appendonly yes", "tarn: appendonly yes needs the append-only log, which this version does not have"},
+	{"cluster-enabled no\ncluster-enabled yes\nport 1", 2, "cluster-enabled yes", "tarn: cluster-enabled yes needs cluster mode, which this version does not have"},
 	{"slaveof a 1", 1, "slaveof a 1", "tarn: replicaof a 1 needs replication, which this version does not have"},
 	{"cluster-enabled yes", 1, "cluster-enabled yes", "tarn: cluster-enabled yes needs cluster mode, which this version does not have"},
 	{"tls-port 1", 1, "tls-port 1", "tarn: tls-port 1 needs TLS, which this version does not have"},

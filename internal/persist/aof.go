@@ -215,6 +215,37 @@ func (p *Store) Flush() error {
 	return nil
 }
 
+// EndLog writes and syncs the log before the process ends, and stops a rewrite. It returns false when the
+// process must go on, since the log is not yet complete, unless it is to end by force. The world is
+// stopped, and no shard is locked.
+func (p *Store) EndLog(force bool) bool {
+	p.mu.Lock()
+	state, j := p.log.state, p.job
+	rewriting := j != nil && j.rewrite
+	p.mu.Unlock()
+	if state == logOff {
+		return true
+	}
+	if rewriting {
+		if state == logWaiting {
+			if !force {
+				p.o.Log.Warning("Writing initial AOF, can't exit.")
+				return false
+			}
+			p.o.Log.Warning("Writing initial AOF. Exit anyway.")
+		}
+		p.o.Log.Warning("There is a child rewriting the AOF. Killing it!")
+		p.mu.Lock()
+		p.cancel(j)
+		p.mu.Unlock()
+	}
+	p.o.Log.Notice("Calling fsync() on the AOF file.")
+	if err := p.Flush(); err != nil {
+		p.o.Log.Warning("Fail to fsync the AOF file: %s.", systemText(err))
+	}
+	return true
+}
+
 // Transaction says whether the CONFIG SET that follows is in a transaction: what it has locked then
 // cannot be cut.
 func (p *Store) Transaction(in bool) { p.log.inTransaction = in }

@@ -399,10 +399,10 @@ func TestReload(t *testing.T) {
 
 func TestCleanTemp(t *testing.T) {
 	r := newRig(t, newDisk(t), nil)
-	others := []string{"dump.rdb", "temp-1.rdb.old", "temp-x.rdb", "temp-rewriteaof-99999999.aof", "my-temp-99999999.rdb"}
+	others := []string{"dump.rdb", "temp-1.rdb.old", "temp-x.rdb", "temp-rewriteaof-x.aof", "my-temp-99999999.rdb"}
 	for _, name := range append(slices.Clone(others),
 		"temp-22.rdb", "temp-bg-22.rdb", // of this process's number: an earlier process had it too
-		"temp-99999999.rdb", "temp-bg-99999999.rdb", // no process can have this number
+		"temp-99999999.rdb", "temp-bg-99999999.rdb", "temp-rewriteaof-99999999.aof", "temp-rewriteaof-bg-99999999.aof", // no process can have this number
 		"temp-1.rdb", // a process that lives
 	) {
 		if _, err := r.disk.Create(dataDir + "/" + name); err != nil {
@@ -423,7 +423,7 @@ func TestCleanTemp(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("left: %q, want %q", got, want)
 	}
-	if log := r.log.take(); len(log) != 4 {
-		t.Errorf("the log says %q, want a line for each of 4 files", log)
+	if log := r.log.take(); len(log) != 6 {
+		t.Errorf("the log says %q, want a line for each of 6 files", log)
 	}
 }

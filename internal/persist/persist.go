@@ -56,8 +56,8 @@ type Options struct {
 	Pid        int
 
 	Journal *journal.Journal
-	Durable func(end int64) // the log is on the disk up to a position of the journal
-	Behind  func(bool)      // commands that write are to wait until the log has caught up
+	Durable func(end int64) // the log is on the disk up to a position of the journal; nil: nobody waits
+	Behind  func(bool)      // commands that write are to wait until the log has caught up; nil: none do
 	Replay  func() Replayer // runs the commands of a log
 	Exit    func(code int)  // ends the process
 }
@@ -92,6 +92,12 @@ type Store struct {
 
 // New returns a Store that has neither saved nor loaded anything.
 func New(o Options) *Store {
+	if o.Durable == nil {
+		o.Durable = func(int64) {}
+	}
+	if o.Behind == nil {
+		o.Behind = func(bool) {}
+	}
 	p := &Store{o: o, tx: o.Keyspace.NewTx(), lastSecs: -1}
 	p.log.lastSecs, p.log.second = -1, time.Second
 	// Begin asks again if this is refused, and a save then says why it cannot start.

@@ -31,7 +31,7 @@ const (
 
 // job is a save or a rewrite under way.
 type job struct {
-	rewrite  bool               // of the log
+	rewrite   bool               // of the log
 	snapshot  *keyspace.Snapshot // nil until the cut; of a save in the background, guarded by Store.mu until then
 	began     time.Duration      // monotonic
 	dirty     int64              // keyspace.Dirty at the cut

@@ -21,6 +21,7 @@ import (
 	"tarn/internal/command"
 	"tarn/internal/config"
 	"tarn/internal/host"
+	"tarn/internal/persist"
 	"tarn/internal/vfs"
 )
 
@@ -128,7 +129,10 @@ func (s *Server) serve(args []string, startup *config.Startup) int {
 		return 1
 	}
 	s.persist.CleanTemp()
-	if err := s.persist.Load(); err != nil {
+	if err := s.persist.Recover(); err != nil {
+		if err == persist.ErrLoadLog {
+			os.Exit(1) // what is wrong has been logged, and what was logged last is what programs look for
+		}
 		s.log.Warning("%s", err)
 		s.log.Warning("Terminating server after rdb file reading failure.")
 		s.removeFiles()

@@ -200,7 +200,7 @@ func (s *Server) memoryFields() []info.Field {
 		info.Bytes(section, "mem_clients_slaves", "Memory of replicas' connections.", zero),
 		info.Bytes(section, "mem_clients_normal", "Memory of clients' connections.", of(func(m memory) int64 { return m.clients })),
 		info.Bytes(section, "mem_cluster_links", "Memory of the cluster bus.", zero),
-		info.Bytes(section, "mem_aof_buffer", "Memory of the append-only log's buffer.", zero),
+		info.Bytes(section, "mem_aof_buffer", "Memory of changes that are not in the append-only log's file yet.", s.dispatcher.Journal().Held),
 		info.Text(section, "mem_allocator", "What blocks are taken from.", func() string { return "tarn" }),
 		info.Flag(section, "active_defrag_running", "Blocks are being moved together.", func() bool { return false }),
 		info.Count(section, "lazyfree_pending_objects", "Values that wait to be freed.", func() (n int64) {

@@ -96,6 +96,11 @@ func (s *Server) AbortShutdown() error { return errNoShutdown }
 func (s *Server) end(o command.ShutdownOptions) {
 	s.ending.Store(true)
 	s.persist.Abort()
+	if !s.persist.EndLog(o.Force) {
+		s.log.Warning("Errors trying to shut down the server. Check the logs for more information.")
+		s.ending.Store(false)
+		return
+	}
 	s.persist.Wait()
 	save := o.Save || len(s.cfg().Save) > 0 && !o.NoSave
 	if save && !s.dispatcher.IsLoading() && !s.lastSave(o.Force) {

@@ -47,7 +47,6 @@ func every(fsys FS) (names []string, calls []func() error) {
 	add("stat d/g", func() error { _, err := fsys.Stat("d/g"); return err })
 	add("chmod d/g", func() error { return fsys.Chmod("d/g", 0o600) })
 	add("readdir d", func() error { _, err := fsys.ReadDir("d"); return err })
-	add("free d", func() error { _, err := fsys.Free("d"); return err })
 	add("remove d/g", func() error { return fsys.Remove("d/g") })
 	return names, calls
 }
