@@ -33,6 +33,9 @@ type Replayer struct {
 	parser  resp.Parser
 	stop    *ReplayError // the command that ended the replay, or nil
 
+	// Alone says that the caller has stopped the world, so that it is not entered.
+	Alone bool
+
 	// Refused, when it is set, is told of a command that failed: it once changed something, and has
 	// changed nothing now.
 	Refused func(command string, err error)
@@ -65,11 +68,15 @@ func (r *Replayer) Feed(b []byte) (used int, err error) {
 	s := &r.session
 	for slice := replaySlice; used < len(b); {
 		end := min(len(b), used+slice)
-		r.d.World.Enter()
+		if !r.Alone {
+			r.d.World.Enter()
+		}
 		r.w.Turn()
 		n, verdict := r.w.Feed(s, &r.parser, b[used:end])
 		r.w.Writer.Reset(r.w.Writer.Buffer()[:0], resp.RESP2)
-		r.d.World.Leave()
+		if !r.Alone {
+			r.d.World.Leave()
+		}
 		used += n
 		switch {
 		case verdict == Close:

@@ -34,13 +34,11 @@ type loadState struct {
 
 // Replayer runs the commands of a log, as a client that nobody refuses anything.
 type Replayer interface {
-	// Feed runs the whole commands that b holds and returns how many bytes it has run. Errors: that of
-	// the command behind them, which cannot be run at all.
+	// Feed runs the whole commands that b holds and returns how many bytes it has run. Errors: why the
+	// command behind them cannot be run at all.
 	Feed(b []byte) (used int, err error)
-	// Pending tells whether a transaction is open.
-	Pending() bool
-	// End drops what is open.
-	End()
+	// Close ends it, and drops what is open.
+	Close()
 }
 
 // errDuplicate says that a file has a key twice, or one that is there already.

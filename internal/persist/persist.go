@@ -56,10 +56,10 @@ type Options struct {
 	Pid        int
 
 	Journal *journal.Journal
-	Durable func(end int64) // the log is on the disk up to a position of the journal; nil: nobody waits
-	Behind  func(bool)      // commands that write are to wait until the log has caught up; nil: none do
-	Replay  func() Replayer // runs the commands of a log
-	Exit    func(code int)  // ends the process
+	Durable func(end int64)           // the log is on the disk up to a position of the journal; nil: nobody waits
+	Behind  func(bool)                // commands that write are to wait until the log has caught up; nil: none do
+	Replay  func(alone bool) Replayer // runs the commands of a log; alone: the world is stopped
+	Exit    func(code int)            // ends the process
 }
 
 // Store is the durable side of a keyspace.

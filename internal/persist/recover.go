@@ -17,12 +17,10 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"tarn/internal/aof"
 	"tarn/internal/config"
-	"tarn/internal/resp"
 	"tarn/internal/vfs"
 )
 
@@ -48,7 +46,7 @@ func (p *Store) Recover() error {
 	}
 	p.cleanLogTemps(c)
 	began := p.mono()
-	err := p.loadLog(c)
+	err := p.loadLog(c, false)
 	switch {
 	case errors.Is(err, errLogAbsent):
 	case err == nil, errors.Is(err, errLogEmpty), errors.Is(err, errLogCut):
@@ -74,7 +72,7 @@ func (p *Store) Reread() error {
 	if err := p.readManifest(c); err != nil {
 		return ErrLoadLog
 	}
-	if err := p.loadLog(c); err != nil && !errors.Is(err, errLogEmpty) {
+	if err := p.loadLog(c, true); err != nil && !errors.Is(err, errLogEmpty) {
 		return ErrLoadLog
 	}
 	p.saved.Store(p.o.Keyspace.Dirty())
@@ -109,8 +107,8 @@ func (p *Store) readManifest(c *config.Config) error {
 	return nil
 }
 
-// loadLog loads all files of the manifest. Errors: the kinds above.
-func (p *Store) loadLog(c *config.Config) error {
+// loadLog loads all files of the manifest. alone: the world is stopped. Errors: the kinds above.
+func (p *Store) loadLog(c *config.Config, alone bool) error {
 	if err := p.upgrade(c); err != nil {
 		return err
 	}
@@ -141,7 +139,7 @@ func (p *Store) loadLog(c *config.Config) error {
 	cut := false
 	for i, f := range files {
 		began := p.mono()
-		err := p.loadLogFile(c, f.Name, sizes[i])
+		err := p.loadLogFile(&replay{p: p, c: c, name: f.Name, size: sizes[i], alone: alone})
 		if errors.Is(err, errLogCut) && i < end {
 			p.o.Log.Warning("Fatal error: the truncated file is not the last file")
 			return errLogRefused
@@ -220,26 +218,25 @@ func (p *Store) upgrade(c *config.Config) error {
 }
 
 // loadLogFile loads one file. Errors: the kinds above.
-func (p *Store) loadLogFile(c *config.Config, name string, size int64) error {
-	file, err := p.o.Files.Open(logPath(c, name))
+func (p *Store) loadLogFile(r *replay) error {
+	file, err := p.o.Files.Open(logPath(r.c, r.name))
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			p.o.Log.Warning("The append log file %s doesn't exist: %s", name, systemText(err))
+			p.o.Log.Warning("The append log file %s doesn't exist: %s", r.name, systemText(err))
 		} else {
-			p.o.Log.Warning("Fatal error: can't open the append log file %s for reading: %s", name, systemText(err))
+			p.o.Log.Warning("Fatal error: can't open the append log file %s for reading: %s", r.name, systemText(err))
 		}
 		return errLogRefused
 	}
 	defer file.Close()
-	if size == 0 {
+	if r.size == 0 {
 		return errLogEmpty
 	}
-	tail, err := p.loadPreamble(c, file, name, size)
+	tail, err := p.loadPreamble(r.c, file, r.name, r.size)
 	if err != nil {
 		return err
 	}
-	r := &replay{p: p, c: c, name: name, size: size}
-	return r.judge(r.run(io.NewSectionReader(file, tail, size-tail), tail))
+	return r.judge(r.run(io.NewSectionReader(file, tail, r.size-tail), tail))
 }
 
 // loadPreamble loads what a file begins with in RDB format, if anything, and returns how long that is.
@@ -278,10 +275,11 @@ func (p *Store) loadPreamble(c *config.Config, file vfs.File, name string, size 
 
 // replay is one reading of a file's commands.
 type replay struct {
-	p    *Store
-	c    *config.Config
-	name string
-	size int64
+	p     *Store
+	c     *config.Config
+	name  string
+	size  int64
+	alone bool // the world is stopped
 }
 
 // replayBatches is how many runs of commands are read ahead.
@@ -313,8 +311,8 @@ func (r *replay) run(from io.Reader, offset int64) error {
 		defer close(full)
 		ended = r.read(from, offset, full, free, quit)
 	}()
-	replayer := r.p.o.Replay()
-	defer replayer.End()
+	replayer := r.p.o.Replay(r.alone)
+	defer replayer.Close()
 	at := offset
 	var refused error
 	for b := range full {
@@ -373,12 +371,6 @@ func commandName(b []byte) []byte {
 	return nil
 }
 
-// isUnknownCommand tells whether a command was refused because there is no such command.
-func isUnknownCommand(err error) bool {
-	var refusal resp.Error
-	return errors.As(err, &refusal) && strings.HasPrefix(string(refusal), "ERR unknown command")
-}
-
 // delay sleeps as key-load-delay says, a test's means to make loading last.
 func (r *replay) delay(commands int) {
 	micros := r.p.o.Config.Current().KeyLoadDelay
@@ -403,10 +395,11 @@ func (r *replay) judge(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &command):
-		if command.name != nil && isUnknownCommand(command.err) {
+		log.Warning("%s: %s", r.name, command)
+		if command.name != nil {
 			log.Warning("Unknown command '%s' reading the append only file %s", command.name, r.name)
 		} else {
-			log.Warning("Unrecoverable error reading the append only file %s: %s", r.name, command)
+			log.Warning("Unrecoverable error reading the append only file %s: %s", r.name, command.err)
 		}
 		return errLogRefused
 	case !errors.As(err, &damage):

@@ -133,7 +133,9 @@ func (r *rewrite) prepare() error {
 		if err != nil {
 			_ = r.incr.Close()
 			r.withdraw(m, f, err)
+			return err
 		}
+		p.adopt(m)
 	}
 	return err
 }

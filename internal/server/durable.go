@@ -9,6 +9,7 @@ package server
 
 import (
 	"tarn/internal/config"
+	"tarn/internal/persist"
 )
 
 // awaitsDisk tells whether replies wait for the disk.
@@ -39,4 +40,22 @@ func (x *executor) mustHold(c *conn) bool {
 func (x *executor) begin() {
 	x.worker.Turn()
 	x.holding = x.srv.awaitsDisk(x.srv.cfg())
+}
+
+// logBehind makes commands that write wait for the log, or lets them go on.
+func (s *Server) logBehind(on bool) {
+	s.dispatcher.SetBehind(on)
+	if !on {
+		s.resume()
+	}
+}
+
+// replayer returns who runs a log's commands. alone tells that the world is stopped.
+func (s *Server) replayer(alone bool) persist.Replayer {
+	r := s.dispatcher.NewReplayer()
+	r.Alone = alone
+	r.Refused = func(name string, err error) {
+		s.log.Warning("== CRITICAL == This server is sending an error to its AOF-loading-client: '%s' after processing the command '%s'", err, name)
+	}
+	return r
 }

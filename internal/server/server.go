@@ -123,7 +123,7 @@ func New(store *config.Store, files vfs.FS) (*Server, error) {
 		Files: files, Config: store, Keyspace: ks, Clock: s.clock, Log: s.log, Latency: s.env.Latency,
 		UsedMemory: s.usedMemory, Resume: s.resume, Refuse: s.dispatcher.RefuseWrites,
 		Loading: s.dispatcher.SetLoading, Version: RedisVersion, Pid: os.Getpid(),
-		Journal: s.dispatcher.Journal(), Exit: os.Exit,
+		Journal: s.dispatcher.Journal(), Durable: s.durable, Behind: s.logBehind, Replay: s.replayer, Exit: os.Exit,
 	})
 	s.env.Saver = s.persist
 	return s, s.follow()
