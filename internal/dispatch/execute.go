@@ -34,7 +34,7 @@ var special = map[string]lockKind{
 	"client": lockWorld, "config": lockWorld, "debug": lockWorld, "info": lockWorld, "latency": lockWorld,
 	"slowlog": lockWorld, "shutdown": lockWorld, "save": lockWorld, "bgsave": lockWorld,
 	"bgrewriteaof": lockWorld,
-	"exec": lockQueue,
+	"exec":         lockQueue,
 }
 
 func lockKinds(t *command.Table) []lockKind {
