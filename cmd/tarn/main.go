@@ -3,8 +3,10 @@
 // Command tarn is the server, and the tools that look after it and after any Redis.
 //
 //	tarn server [file.conf] [--directive value ...]
+//	tarn check rdb|aof|backup PATH [options]
 //
-// Called as redis-server, it is "tarn server".
+// Called as redis-server, it is "tarn server"; called as redis-check-aof or redis-check-rdb, it takes the
+// arguments of those.
 package main
 
 import (
@@ -21,6 +23,7 @@ const usage = `usage: tarn COMMAND
 
 commands:
   server [FILE] [--directive value ...]   run the server
+  check rdb|aof|backup PATH [options]     examine files, without a server
   version                                 print the version
 `
 
@@ -34,8 +37,12 @@ func main() {
 
 // run executes the command that the arguments name and returns the exit code.
 func run(args []string) int {
-	if strings.HasPrefix(filepath.Base(args[0]), "redis-server") {
-		return runServer(args[1:])
+	for name, run := range map[string]func([]string) int{
+		"redis-server": runServer, "redis-check-aof": runRedisCheckAOF, "redis-check-rdb": runRedisCheckRDB,
+	} {
+		if strings.HasPrefix(filepath.Base(args[0]), name) {
+			return run(args[1:])
+		}
 	}
 	if len(args) < 2 {
 		return say(os.Stderr, usage, 2)
@@ -43,6 +50,8 @@ func run(args []string) int {
 	switch args[1] {
 	case "server":
 		return runServer(args[2:])
+	case "check":
+		return runCheck(args[2:])
 	case "version", "--version", "-v":
 		return say(os.Stdout, versionLine(), 0)
 	case "help", "--help", "-h":

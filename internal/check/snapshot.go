@@ -1,0 +1,227 @@
+// Snapshots: an RDB file, or one at the front of a log, read and decoded to its end.
+//
+// A value that does not decode does not end the check: its neighbours are where they are, and whoever
+// must decide what to do with the file wants to know of all that is wrong. What cannot be told apart
+// any more ends it.
+
+package check
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"tarn/internal/rdb"
+)
+
+// shownKeys is how many damaged keys are named.
+const shownKeys = 20
+
+// snapshot is what was found in one.
+type snapshot struct {
+	rdb.Result
+	expires, expired atomic.Int64
+	unread           atomic.Int64 // values of kinds that are not loaded
+
+	mu      sync.Mutex // guards the fields below
+	broken  []brokenKey
+	breaks  int64
+	unknown map[string]bool
+}
+
+// brokenKey is a key whose value does not decode.
+type brokenKey struct {
+	offset int64
+	db     int
+	key    string
+	typ    byte
+	err    error
+}
+
+// RDB checks an RDB file and tells whether it is good.
+func (t *Tool) RDB(path string) bool {
+	t.say("[offset 0] Checking RDB file %s\n", path)
+	f, err := t.Files.Open(path)
+	if err != nil {
+		t.say("Cannot open file %s: %s\n", path, reason(err))
+		return false
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		t.say("Cannot stat file: %s: %s\n", path, reason(err))
+		return false
+	}
+	s, good := t.snapshot(path, f, st.Size())
+	if rest := st.Size() - s.Bytes; good && rest > 0 {
+		t.say("[info] %d bytes follow the end of the RDB file\n", rest)
+	}
+	return good
+}
+
+// snapshot checks what r holds, size bytes, and says what it found. Result.Bytes is where it ends.
+func (t *Tool) snapshot(path string, r io.Reader, size int64) (*snapshot, bool) {
+	s := &snapshot{unknown: map[string]bool{}}
+	p := t.watch(path, r, size)
+	err := s.read(t, p, size)
+	p.end()
+	s.report(t, size, err)
+	return s, err == nil && s.breaks == 0
+}
+
+// read reads and decodes everything. Errors: those of the file's structure, and the reader's.
+func (s *snapshot) read(t *Tool, r io.Reader, size int64) error {
+	workers := max(runtime.NumCPU()-1, 1)
+	var places []*scratch
+	defer func() {
+		for _, place := range places {
+			_ = place.close() // memory of this process, which is about to end
+		}
+	}()
+	for range workers + 1 {
+		place, err := newScratch()
+		if err != nil {
+			return err
+		}
+		places = append(places, place)
+	}
+	now := t.Clock.Millis()
+	var functions int64
+	options := rdb.Options{
+		Size: size,
+		Aux: func(name, fact []byte) error {
+			t.say("[info] AUX FIELD %s = '%s'\n", name, fact)
+			return nil
+		},
+		Function: func([]byte) error { functions++; return nil },
+		Skipped: func(what string) error {
+			t.say("[info] passed over: %s\n", what)
+			return nil
+		},
+		Large: func(rec *rdb.Record, v *rdb.LargeValue) error {
+			s.count(rec, now)
+			err := places[workers].read(v)
+			if errors.Is(err, rdb.ErrTruncated) {
+				return err
+			}
+			s.note(rec, err)
+			return nil
+		},
+	}
+	result, err := rdb.Load(r, options, workers, func(worker int, rec *rdb.Record) error {
+		s.count(rec, now)
+		s.note(rec, places[worker].hold(rec.Value, nil))
+		return nil
+	})
+	s.Result = result
+	if functions > 0 {
+		t.say("[info] %d libraries of functions\n", functions)
+	}
+	return err
+}
+
+func (s *snapshot) count(rec *rdb.Record, now int64) {
+	if rec.ExpireMs == rdb.None {
+		return
+	}
+	s.expires.Add(1)
+	if rec.ExpireMs < now {
+		s.expired.Add(1)
+	}
+}
+
+// note takes note of a value that cannot be loaded.
+func (s *snapshot) note(rec *rdb.Record, err error) {
+	switch {
+	case err == nil:
+		return
+	case errors.Is(err, rdb.ErrUnsupported):
+		s.unread.Add(1)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.breaks++
+	s.broken = append(s.broken, brokenKey{rec.Offset, rec.DB, string(rec.Key), rec.Value.Type, err})
+	if len(s.broken) > 2*shownKeys { // keep the first ones in the file, whoever finds them
+		s.sort()
+	}
+}
+
+func (s *snapshot) sort() {
+	slices.SortFunc(s.broken, func(a, b brokenKey) int { return int(max(min(a.offset-b.offset, 1), -1)) })
+	s.broken = s.broken[:min(len(s.broken), shownKeys)]
+}
+
+// report says what was found; err is what ended the reading.
+func (s *snapshot) report(t *Tool, size int64, err error) {
+	s.sort()
+	for _, b := range s.broken {
+		t.say("--- RDB ERROR DETECTED ---\n[offset %d] %s\n", b.offset, b.err)
+		t.say("[additional info] While doing: read-object-value\n[additional info] Reading key '%s' of database %d\n", b.key, b.db)
+		t.say("[additional info] Reading type %d (%s)\n", b.typ, rdb.TypeName(b.typ))
+	}
+	if more := s.breaks - int64(len(s.broken)); more > 0 {
+		t.say("[info] %d further values are damaged\n", more)
+	}
+	switch {
+	case err != nil:
+		s.reportEnd(t, size, err)
+	case s.breaks > 0:
+		t.say("[info] %d of %d values are damaged, the others are good\n", s.breaks, s.Records)
+	case s.Checked:
+		t.say("[offset %d] Checksum OK\n", s.Bytes)
+	case s.Version < 5:
+		t.say("[offset %d] RDB version %d has no checksum: no check performed.\n", s.Bytes, s.Version)
+	default:
+		t.say("[offset %d] RDB file was saved with checksum disabled: no check performed.\n", s.Bytes)
+	}
+	if err == nil && s.breaks == 0 {
+		t.say("[offset %d] \\o/ RDB looks OK! \\o/\n", s.Bytes)
+	}
+	if n := s.unread.Load(); n > 0 {
+		t.say("[info] %d values of modules, which were not decoded: this server does not load them\n", n)
+	}
+	t.say("[info] %d keys read\n[info] %d expires\n[info] %d already expired\n", s.Records, s.expires.Load(), s.expired.Load())
+}
+
+// reportEnd says why a file could not be read to its end.
+func (s *snapshot) reportEnd(t *Tool, size int64, err error) {
+	offset, what := s.Bytes, err.Error()
+	var e *rdb.Error
+	if errors.As(err, &e) {
+		offset, what = e.Offset, e.What
+	}
+	t.say("--- RDB ERROR DETECTED ---\n")
+	switch {
+	case errors.Is(err, rdb.ErrTruncated):
+		t.say("[offset %d] Unexpected EOF reading RDB file%s\n", offset, inBrackets(what))
+	case errors.Is(err, rdb.ErrChecksum):
+		t.say("[offset %d] RDB CRC error\n[additional info] While doing: check-sum\n", offset)
+	case errors.Is(err, rdb.ErrVersion):
+		t.say("[offset %d] Can't handle RDB format version%s\n", offset, inBrackets(what))
+	case e != nil && s.Version == 0:
+		t.say("[offset %d] Wrong signature trying to load DB from file%s\n", offset, inBrackets(what))
+	case e != nil:
+		t.say("[offset %d] %s%s\n", offset, e.Err, inBrackets(what))
+	default:
+		t.say("[offset %d] %s\n", offset, what)
+	}
+	if e != nil && e.Key != nil {
+		t.say("[additional info] Reading key '%s'\n", e.Key)
+	}
+	if !errors.Is(err, rdb.ErrChecksum) && size > offset {
+		t.say("[info] %d bytes from offset %d on cannot be read\n", size-offset, offset)
+	}
+}
+
+func inBrackets(what string) string {
+	if what == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (%s)", what)
+}
