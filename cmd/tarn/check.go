@@ -103,20 +103,20 @@ func parse(flags *flag.FlagSet, args []string, usage string) (rest []string, cod
 	}
 }
 
-// runRedisCheckRDB takes redis-check-rdb's arguments.
-func runRedisCheckRDB(args []string) int {
+// runRedisCheckRDB takes redis-check-rdb's arguments, with the name that it was called by.
+func runRedisCheckRDB(name string, args []string) int {
 	switch {
 	case len(args) != 1:
-		return say(os.Stderr, "Usage: redis-check-rdb <rdb-file-name>\n", 1)
+		return say(os.Stderr, "Usage: "+name+" <rdb-file-name>\n", 1)
 	case args[0] == "-v" || args[0] == "--version":
 		return say(os.Stdout, "redis-check-rdb "+server.RedisVersion+"\n", 0)
 	}
 	return exitCode(newTool().RDB(args[0]))
 }
 
-// runRedisCheckAOF takes redis-check-aof's arguments.
-func runRedisCheckAOF(args []string) int {
-	const usage = "Usage: redis-check-aof [--fix|--truncate-to-timestamp $timestamp] <file.manifest|file.aof>\n"
+// runRedisCheckAOF takes redis-check-aof's arguments, with the name that it was called by.
+func runRedisCheckAOF(name string, args []string) int {
+	usage := "Usage: " + name + " [--fix|--truncate-to-timestamp $timestamp] <file.manifest|file.aof>\n"
 	o := check.LogOptions{Redis: true}
 	switch {
 	case len(args) == 1:

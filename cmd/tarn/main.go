@@ -37,12 +37,13 @@ func main() {
 
 // run executes the command that the arguments name and returns the exit code.
 func run(args []string) int {
-	for name, run := range map[string]func([]string) int{
-		"redis-server": runServer, "redis-check-aof": runRedisCheckAOF, "redis-check-rdb": runRedisCheckRDB,
-	} {
-		if strings.HasPrefix(filepath.Base(args[0]), name) {
-			return run(args[1:])
-		}
+	switch name := filepath.Base(args[0]); {
+	case strings.HasPrefix(name, "redis-server"):
+		return runServer(args[1:])
+	case strings.HasPrefix(name, "redis-check-aof"):
+		return runRedisCheckAOF(args[0], args[1:])
+	case strings.HasPrefix(name, "redis-check-rdb"):
+		return runRedisCheckRDB(args[0], args[1:])
 	}
 	if len(args) < 2 {
 		return say(os.Stderr, usage, 2)

@@ -76,6 +76,7 @@ func (b *backup) folder(dir string) error {
 // manifest checks a log of many files.
 func (b *backup) manifest(path string) {
 	var m aof.Manifest
+	var unseen error
 	text, err := vfs.ReadFile(b.t.Files, path)
 	if err == nil {
 		m, err = aof.ParseManifest(text)
@@ -83,14 +84,24 @@ func (b *backup) manifest(path string) {
 	for _, f := range append(m.Live(), m.History...) {
 		part := filepath.Join(filepath.Dir(path), f.Name)
 		b.parts[part] = true
-		if st, statErr := b.t.Files.Stat(part); statErr == nil && f.Type != aof.History {
+		switch st, err := b.t.Files.Stat(part); {
+		case f.Type == aof.History:
+		case err != nil:
+			unseen = err
+		default:
 			b.bytes += st.Size()
 		}
 	}
-	b.check(path, func(t *Tool) bool { return err == nil && len(m.Live()) > 0 && t.Log(path, LogOptions{Look: Commands}) })
-	if err == nil && len(m.Live()) == 0 {
-		b.t.say("  it lists no file that holds data\n")
-	}
+	b.check(path, func(t *Tool) bool {
+		good := t.Log(path, LogOptions{Look: Commands})
+		if unseen != nil {
+			t.say("%s\n", unseen)
+		}
+		if err == nil && len(m.Live()) == 0 {
+			t.say("It lists no file that holds data\n")
+		}
+		return good && unseen == nil && len(m.Live()) > 0
+	})
 }
 
 // file checks a file that no manifest lists.

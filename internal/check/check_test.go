@@ -166,6 +166,7 @@ func TestCommands(t *testing.T) {
 	}{
 		{log: request("XGROUP", "CREATE", "s", "g", "0", "MKSTREAM")},
 		{log: request("NOSUCH", "a"), want: "unknown command: NOSUCH a"},
+		{log: request("FUNCTION", "FLUSH"), want: "a command that this version does not run: FUNCTION FLUSH"},
 		{log: request("GET"), want: "wrong number of arguments: GET"},
 		{log: request("RESTORE", "k", "0", string(payload))},
 		{log: request("RESTORE", "k", "0", string(payload[:len(payload)-1])), want: "a value that does not decode"},

@@ -59,6 +59,8 @@ func (l *lookup) wrong(args [][]byte) string {
 	switch {
 	case spec == nil:
 		return "unknown command"
+	case spec.Run == nil:
+		return "a command that this version does not run"
 	case !spec.Accepts(len(args)):
 		return "wrong number of arguments"
 	case spec.FullName == "restore" || spec.FullName == "restore-asking":
