@@ -116,6 +116,27 @@ func Seek(lp []byte, index int) int {
 	return at
 }
 
+// ReadInt returns the integer at at, and the offset of what follows it.
+func ReadInt(lp []byte, at int) (n int64, next int) {
+	if c := lp[at]; c < tagStr6 {
+		return int64(c), at + 2
+	}
+	return Get(lp, at).Int, at + EntrySize(lp, at)
+}
+
+// Skip returns the offset of what follows count elements, the first of which is at at. All of them
+// must be there.
+func Skip(lp []byte, at, count int) int {
+	for ; count > 0; count-- {
+		step := int(steps[lp[at]])
+		if step == 0 {
+			step = EntrySize(lp, at)
+		}
+		at += step
+	}
+	return at
+}
+
 // Find returns the offset of the first element equal to elem, comparing the one at from and then
 // every (skip+1)th, or -1. A from of -1 finds nothing. Integers are compared as numbers: nothing
 // is formatted.

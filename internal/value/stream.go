@@ -223,11 +223,12 @@ func (s *Stream) Range(from, to StreamID, backwards bool, fn func(e *StreamEntry
 	}
 	var e StreamEntry
 	s.nodes.Ascend(max(s.rank(s.nodes, from, true)-1, 0), func(ms uint64, r mem.Ref) bool {
-		for w := s.node(streamPlace{ms, r}).walk(false); w.next(&e); w.at = e.skip() {
+		w := s.node(streamPlace{ms, r}).walk(false)
+		for w.seek(from); w.next(&e); w.at = e.skip() {
 			if to.Less(e.ID) {
 				return false
 			}
-			if !e.deleted && !e.ID.Less(from) && !fn(&e) {
+			if !e.deleted && !fn(&e) {
 				return false
 			}
 		}
@@ -242,11 +243,16 @@ func (s *Stream) descend(from, to StreamID, fn func(e *StreamEntry) bool) {
 	}
 	var e StreamEntry
 	s.nodes.Descend(last, func(ms uint64, r mem.Ref) bool {
-		for w := s.node(streamPlace{ms, r}).walk(true); w.prev(&e); {
+		w := s.node(streamPlace{ms, r}).walk(true)
+		if behind, ok := to.Next(); ok && to.Less(s.lastID) {
+			w.at = w.first
+			w.seek(behind)
+		}
+		for w.prev(&e) {
 			if e.ID.Less(from) {
 				return false
 			}
-			if !e.deleted && !to.Less(e.ID) && !fn(&e) {
+			if !e.deleted && !fn(&e) {
 				return false
 			}
 		}

@@ -158,6 +158,25 @@ func (w *streamWalk) next(e *StreamEntry) bool {
 	return true
 }
 
+// seek moves w.at on to the first entry whose ID is id or greater, or to the end.
+func (w *streamWalk) seek(id StreamID) {
+	lp, end, master := w.node.lp, listpack.End(w.node.lp), w.node.master
+	for w.at < end {
+		ms, at := listpack.ReadInt(lp, w.at+streamFlagsSize)
+		seq, at := listpack.ReadInt(lp, at)
+		if e := (StreamID{master.Ms + uint64(ms), master.Seq + uint64(seq)}); !e.Less(id) {
+			return
+		}
+		left := w.fields + 1
+		if lp[w.at]&streamSameFields == 0 {
+			var own int64
+			own, at = listpack.ReadInt(lp, at)
+			left = 2*int(own) + 1
+		}
+		w.at = listpack.Skip(lp, at, left)
+	}
+}
+
 // prev reads the entry that ends before w.at, and moves w.at to its beginning.
 func (w *streamWalk) prev(e *StreamEntry) bool {
 	if w.at == w.first {
@@ -205,9 +224,10 @@ func (n streamNode) lastID() StreamID {
 
 // find looks for a live entry.
 func (n streamNode) find(id StreamID, e *StreamEntry) bool {
-	for w := n.walk(false); w.next(e); w.at = e.skip() {
-		if c := e.ID.Compare(id); c > 0 || c == 0 && !e.deleted {
-			return c == 0
+	w := n.walk(false)
+	for w.seek(id); w.next(e) && e.ID == id; w.at = e.skip() {
+		if !e.deleted {
+			return true
 		}
 	}
 	return false
