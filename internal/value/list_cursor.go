@@ -20,6 +20,9 @@ type ListCursor struct {
 	back  bool
 	keeps bool       // what it returned stays readable
 	buf   leafBuffer // of a squeezed leaf
+
+	again  bool // the list has been searched before
+	inVain int  // leaves without a summary that a search has read
 }
 
 // Walk returns a cursor whose next element is at position i, and which goes on towards the tail. A
@@ -57,6 +60,7 @@ func (l *List) cursor(c ListCursor) ListCursor {
 		c.at = listpack.Seek(c.lp, i)
 		c.left = l.Len() - i
 	default:
+		c.again = l.nodes.searched
 		offset := c.seek(i)
 		c.open()
 		if c.lp != nil {
@@ -137,8 +141,13 @@ func (c *ListCursor) Find(elem []byte, most int) (pos int) {
 	if c.back {
 		return c.findBack(elem, most)
 	}
-	stop := c.pos + most
-	for c.pos < stop && (c.at >= 0 || c.turn()) {
+	stop, hash := c.pos+most, c.hash(elem)
+	for c.pos < stop {
+		if c.at < 0 {
+			if _, ok := c.turnTo(hash, stop-c.pos); !ok {
+				break
+			}
+		}
 		if c.lp == nil {
 			found := string(c.plain) == string(elem)
 			c.at = -1
@@ -153,6 +162,7 @@ func (c *ListCursor) Find(elem []byte, most int) (pos int) {
 			if c.left <= stop-c.pos {
 				c.pos += c.left
 				c.at = -1
+				c.summarize()
 				continue
 			}
 			end = listpack.End(c.lp)
@@ -177,7 +187,14 @@ func (c *ListCursor) Find(elem []byte, most int) (pos int) {
 
 func (c *ListCursor) findBack(elem []byte, most int) (pos int) {
 	n, isInt := listpack.Integer(elem)
-	for most > 0 && (c.at >= 0 || c.turn()) {
+	hash := c.hash(elem)
+	for most > 0 {
+		if c.at < 0 {
+			passed, ok := c.turnTo(hash, most)
+			if most -= passed; !ok {
+				break
+			}
+		}
 		if c.lp == nil {
 			found := string(c.plain) == string(elem)
 			c.at = -1
@@ -196,6 +213,17 @@ func (c *ListCursor) findBack(elem []byte, most int) (pos int) {
 				return c.pos + 1
 			}
 		}
+		if c.at < 0 {
+			c.summarize()
+		}
 	}
 	return -1
+}
+
+// hash returns what summaries know elem by, where there are any.
+func (c *ListCursor) hash(elem []byte) uint64 {
+	if c.nodes == nil || c.nodes.summed == 0 {
+		return 0
+	}
+	return hashElement(elem)
 }

@@ -192,6 +192,7 @@ func (n *listNodes) release(r mem.Ref) {
 	if n.isSqueezed(r) {
 		n.squeezed--
 	}
+	n.dropSummary(r)
 	size := uint64(n.heap.Size(r))
 	n.bytes -= size
 	if n.isMutable(r) {
@@ -205,6 +206,7 @@ func (n *listNodes) release(r mem.Ref) {
 // replace puts a leaf of the same elements in the place of p's.
 func (n *listNodes) replace(p *btree.Path, r mem.Ref) {
 	old := p.Leaf
+	n.moveSummary(old, r)
 	n.seq.Set(p, r)
 	n.release(old)
 }

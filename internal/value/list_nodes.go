@@ -27,6 +27,8 @@ type listNodes struct {
 	limit    leafLimit
 	bytes    uint64 // of the leaves' blocks
 	squeezed int    // leaves
+	summed   int    // leaves
+	searched bool   // a search has read many leaves in vain
 	fresh    int    // leaves that came since the list was last settled
 	gone     bool   // whether leaves went since
 	epoch    byte   // that new leaves carry, 0 or 1
@@ -90,6 +92,7 @@ func (n *listNodes) put(p *btree.Path, at int, elem []byte, size int) bool {
 		return false
 	}
 	listpack.Put(lp, at, elem, 1)
+	n.noteIn(p.Leaf, elem)
 	return n.seq.Add(p, 1)
 }
 
@@ -182,6 +185,7 @@ func (n *listNodes) set(i int, elem []byte) bool {
 		return false
 	}
 	listpack.Put(lp, at, elem, 0)
+	n.noteIn(p.Leaf, elem)
 	if had-size > leafSpare {
 		n.join(i)
 	}
@@ -360,6 +364,7 @@ func (n *listNodes) extend(p *btree.Path, elements []byte, count int) bool {
 	}
 	copy(lp[at:], elements)
 	listpack.Fix(lp, count)
+	n.dropSummary(p.Leaf)
 	return n.seq.Add(p, count)
 }
 
@@ -399,6 +404,9 @@ func (n *listNodes) findSide(at int, back bool, p *btree.Path) {
 
 // removeEqualIn is removeEqual in p's leaf, which goes when nothing is left in it.
 func (n *listNodes) removeEqualIn(p *btree.Path, elem []byte, most int, back bool) (removed int, ok bool) {
+	if n.summed > 0 && !n.mayHold(p.Leaf, hashElement(elem)) {
+		return 0, true
+	}
 	var buf leafBuffer
 	defer buf.close()
 	lp := n.view(p.Leaf, &buf)
@@ -523,11 +531,15 @@ func (n *listNodes) freeAll() {
 func (n *listNodes) Verify() error {
 	var bytes uint64
 	live := map[mem.Ref]bool{}
-	squeezed := 0
+	squeezed, summed := 0, 0
 	err := n.seq.Verify(func(r mem.Ref, count int) error {
 		bytes += uint64(n.heap.Size(r))
 		if n.heap.Bytes(r, leafHead)[0]&leafSqueezed != 0 {
 			squeezed++
+		}
+		if summary := n.summaryOf(r); summary != nil {
+			bytes += uint64(len(summary))
+			summed++
 		}
 		live[r] = true
 		return n.verifyLeaf(r, count)
@@ -535,8 +547,9 @@ func (n *listNodes) Verify() error {
 	if err != nil {
 		return err
 	}
-	if bytes != n.bytes || squeezed != n.squeezed {
-		return fmt.Errorf("value: leaves of %d bytes, %d of them squeezed; counted %d, %d", bytes, squeezed, n.bytes, n.squeezed)
+	if bytes != n.bytes || squeezed != n.squeezed || summed != n.summed {
+		return fmt.Errorf("value: leaves of %d bytes, %d of them squeezed, %d with a summary; counted %d, %d, %d",
+			bytes, squeezed, summed, n.bytes, n.squeezed, n.summed)
 	}
 	held := uint64(0)
 	if n.cut.running {
@@ -584,6 +597,11 @@ func (n *listNodes) verifyLeaf(r mem.Ref, count int) error {
 	}
 	if err := listpack.Validate(lp); err != nil {
 		return errors.Join(fmt.Errorf("value: leaf %d", r), err)
+	}
+	for at := listpack.First(lp); at >= 0; at = listpack.Next(lp, at) {
+		if elem := listpack.Get(lp, at).AppendTo(nil); !n.mayHold(r, hashElement(elem)) {
+			return fmt.Errorf("value: the summary of leaf %d does not know %.50q", r, elem)
+		}
 	}
 	return nil
 }

@@ -50,7 +50,9 @@ func newListFixture(t testing.TB, seed uint64, options mem.Options) *listFixture
 		limit.bytes = 100 + random.IntN(500) // many leaves of few elements
 	}
 	limit.depth = pick(random, 0, 1, 1, 2, 7)
-	return &listFixture{t: t, seed: seed, random: random, heap: heap, list: newListNodes(heap, limit), large: 20 + random.IntN(200)}
+	list := newListNodes(heap, limit)
+	list.searched = random.IntN(3) > 0 // summaries are made from the first search on
+	return &listFixture{t: t, seed: seed, random: random, heap: heap, list: list, large: 20 + random.IntN(200)}
 }
 
 func (f *listFixture) fatal(format string, args ...any) {
