@@ -374,7 +374,7 @@ func (p *Store) openAtStart(c *config.Config) error {
 	if !old {
 		m, incr = m.WithIncr(c.AppendFilename)
 	}
-	file, size, err := p.openIncr(c, incr.Name, false)
+	file, size, err := p.openIncr(c, incr.Name, !old) // a new one may have the name of one that no manifest came to name
 	if err != nil {
 		return err
 	}

@@ -405,7 +405,7 @@ func (r *replay) judge(err error) error {
 	case !errors.As(err, &damage):
 		log.Warning("Unrecoverable error reading the append only file %s: %s", r.name, systemText(err))
 		return errLogRefused
-	case errors.Is(err, aof.ErrBad):
+	case errors.Is(err, aof.ErrBad) && !(r.c.AOFLoadTruncated && r.isTorn(damage)):
 		log.Warning("%s: %s", r.name, damage)
 		log.Warning("Bad file format reading the append only file %s: make a backup of your AOF file, then use ./redis-check-aof --fix <filename.manifest>", r.name)
 		return errLogRefused
@@ -416,7 +416,7 @@ func (r *replay) judge(err error) error {
 	if r.c.AOFLoadTruncated {
 		log.Warning("!!! Warning: short read while loading the AOF file %s!!!", r.name)
 		log.Warning("!!! Truncating the AOF %s at offset %d !!!", r.name, damage.Good)
-		if r.truncate(damage.Good) {
+		if r.truncate(damage) {
 			log.Warning("Dropped from %s: %d bytes behind offset %d (%s)", r.name, r.size-damage.Good, damage.Good, damage.What)
 			log.Warning("AOF %s loaded anyway because aof-load-truncated is enabled", r.name)
 			return errLogCut
@@ -426,11 +426,54 @@ func (r *replay) judge(err error) error {
 	return errLogRefused
 }
 
-// truncate cuts the file, for good.
-func (r *replay) truncate(size int64) bool {
+// sectorBytes is what a disk writes in one piece. tornBytes is how much may be dropped behind a hole: more
+// than is ever written without a sync in between.
+const (
+	sectorBytes = 512
+	lineEnd     = 2
+	tornBytes   = 64 << 20
+)
+
+// isTorn tells whether a log is damaged as a power cut damages it. What was not synced then may lack
+// sectors in its middle, which read as zeros, where no server writes any. A redis-server refuses
+// such a log; but the next sync proves that all before is whole, so a hole is where the end is.
+func (r *replay) isTorn(d *aof.Damage) bool {
+	if r.size-d.Good > tornBytes {
+		return false
+	}
+	file, err := r.p.o.Files.Open(logPath(r.c, r.name))
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	b := make([]byte, min(d.At+lineEnd, r.size)-d.Good)
+	if _, err := file.ReadAt(b, d.Good); err != nil && err != io.EOF {
+		return false
+	}
+	if bytes.IndexByte(b[d.At-d.Good:], 0) >= 0 {
+		return true
+	}
+	var hole [sectorBytes]byte
+	for from := int(-d.Good & (sectorBytes - 1)); from+sectorBytes <= len(b); from += sectorBytes {
+		if bytes.Equal(b[from:from+sectorBytes], hole[:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// truncate cuts the file, for good. What stood behind a hole is kept in a file of its own: should the
+// hole have another cause, it may be wanted.
+func (r *replay) truncate(d *aof.Damage) bool {
+	if errors.Is(d, aof.ErrBad) {
+		if err := r.keepTail(d.Good); err != nil {
+			r.p.o.Log.Warning("Can't keep what is to be cut off the AOF file %s: %s", r.name, systemText(err))
+			return false
+		}
+	}
 	f, err := r.p.o.Files.OpenFile(logPath(r.c, r.name), vfs.WriteOnly, 0)
 	if err == nil {
-		if err = f.Truncate(size); err == nil {
+		if err = f.Truncate(d.Good); err == nil {
 			err = f.Sync()
 		}
 		err = errors.Join(err, f.Close())
@@ -439,4 +482,27 @@ func (r *replay) truncate(size int64) bool {
 		r.p.o.Log.Warning("Error truncating the AOF file %s: %s", r.name, systemText(err))
 	}
 	return err == nil
+}
+
+// keepTail copies what the file holds from an offset on.
+func (r *replay) keepTail(offset int64) error {
+	name := fmt.Sprintf("%s.dropped-at-%d", r.name, offset)
+	from, err := r.p.o.Files.Open(logPath(r.c, r.name))
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := r.p.o.Files.OpenFile(logPath(r.c, name), vfs.WriteOnly|vfs.New|vfs.Empty, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, io.NewSectionReader(from, offset, r.size-offset))
+	if err == nil {
+		err = to.Sync()
+	}
+	if err = errors.Join(err, to.Close()); err != nil {
+		return err
+	}
+	r.p.o.Log.Warning("What is cut off the AOF file %s, behind a hole that a power cut leaves, is kept in %s", r.name, name)
+	return r.p.o.Files.SyncDir(logDir(r.c))
 }

@@ -19,6 +19,7 @@ import (
 	"tarn/internal/clock"
 	"tarn/internal/config"
 	"tarn/internal/info"
+	"tarn/internal/journal"
 	"tarn/internal/keyspace"
 	"tarn/internal/rdb"
 	"tarn/internal/resp"
@@ -43,9 +44,17 @@ type rig struct {
 	log   *logLines
 	p     *Store
 
+	journal *journal.Journal
+	unit    *journal.Unit
+	ended   bool
+
 	mu      sync.Mutex // guards what follows
 	refusal resp.Error // of writes, "" for none
 	loading []bool     // calls of Options.Loading
+	told    *sync.Cond // durable or exited has changed
+	durable int64
+	exited  bool
+	behind  bool
 }
 
 // logLines is a Log that is read by tests.
@@ -92,8 +101,9 @@ func newRig(t *testing.T, disk *vfs.Mem, over func(vfs.FS) vfs.FS) *rig {
 	}
 	r := &rig{
 		t: t, disk: disk, fault: vfs.NewFaulty(disk), ks: ks, tx: ks.NewTx(),
-		clock: clock.NewManual(time.Unix(1638023960, 0)), log: &logLines{},
+		clock: clock.NewManual(time.Unix(1638023960, 0)), log: &logLines{}, journal: journal.New(),
 	}
+	r.unit, r.told = r.journal.NewUnit(), sync.NewCond(&r.mu)
 	var files vfs.FS = r.fault
 	if over != nil {
 		files = over(files)
@@ -104,6 +114,7 @@ func newRig(t *testing.T, disk *vfs.Mem, over func(vfs.FS) vfs.FS) *rig {
 		Files: files, Config: r.cfg, Keyspace: ks, Clock: r.clock, Log: r.log,
 		Latency: info.NewLatencyMonitor(r.clock), UsedMemory: func() int64 { return 3 << 20 },
 		Resume: func() {}, Version: "7.2.6", Pid: rigPid,
+		Journal: r.journal, Durable: r.noteDurable, Behind: r.noteBehind, Replay: r.replayer, Exit: r.noteExit,
 		Refuse: func(e resp.Error) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -115,14 +126,22 @@ func newRig(t *testing.T, disk *vfs.Mem, over func(vfs.FS) vfs.FS) *rig {
 			r.loading = append(r.loading, on)
 		},
 	})
-	t.Cleanup(func() {
-		r.p.Abort()
-		r.p.Wait()
-		if err := ks.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(r.end)
 	return r
+}
+
+// end ends the Store and gives the keyspace back.
+func (r *rig) end() {
+	if r.ended {
+		return
+	}
+	r.ended = true
+	r.p.Abort()
+	r.p.Wait()
+	r.stopLog()
+	if err := r.ks.Close(); err != nil {
+		r.t.Error(err)
+	}
 }
 
 // set is CONFIG SET.
