@@ -72,6 +72,7 @@ type Stream struct {
 
 	groups []*StreamGroup // by name
 	dead   []*StreamGroup // destroyed, their pending entries not all freed
+	cuts   uint32         // how many there were, in 31 bits
 	cut    *streamCut     // nil: no save under way
 }
 

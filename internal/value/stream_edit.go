@@ -41,6 +41,9 @@ func (s *Stream) Append(id StreamID, args [][]byte, limits StreamLimits) bool {
 	if !added {
 		return false
 	}
+	if len(s.dead) > 0 {
+		s.freeDead(streamFreeSlice)
+	}
 	s.length++
 	s.added++
 	s.lastID = id

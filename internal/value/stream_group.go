@@ -7,6 +7,7 @@
 //	      16   time of the last delivery, Unix ms
 //	      24   number of deliveries
 //	      32   number of the consumer in its group, 4 bytes
+//	      36   number of the last cut before it was made or changed, 4 bytes (stream_save_groups.go)
 //
 // The other numbers are little endian. A pending entry need not be in the stream any more.
 
@@ -26,7 +27,8 @@ const (
 	pendingTimeAt     = 16
 	pendingCountAt    = 24
 	pendingConsumerAt = 32
-	pendingSize       = 36
+	pendingCutAt      = 36
+	pendingSize       = 40
 
 	consumerNone = ^uint32(0) // only while a stream is loaded
 )
@@ -53,6 +55,7 @@ type StreamConsumer struct {
 
 	pending *streamTree
 	number  uint32
+	cut     *consumerCut // nil: no save needs what is pending for it
 }
 
 // StreamPending is an entry that was given out and not acknowledged.
@@ -176,17 +179,23 @@ func (s *Stream) RemoveConsumer(g *StreamGroup, c *StreamConsumer) (pending int)
 }
 
 func (s *Stream) readPending(g *StreamGroup, r mem.Ref) StreamPending {
+	var c *StreamConsumer
+	if number := binary.LittleEndian.Uint32(s.heap.Bytes(r, pendingSize)[pendingConsumerAt:]); number != consumerNone {
+		c = g.numbered[number]
+	}
+	return s.readPendingOf(c, r)
+}
+
+// readPendingOf reads the entry in a block that is pending for a consumer.
+func (s *Stream) readPendingOf(c *StreamConsumer, r mem.Ref) StreamPending {
 	b := s.heap.Bytes(r, pendingSize)
-	p := StreamPending{
-		ID:    readStreamID(b),
-		Time:  int64(binary.LittleEndian.Uint64(b[pendingTimeAt:])),
-		Count: binary.LittleEndian.Uint64(b[pendingCountAt:]),
-		ref:   r,
+	return StreamPending{
+		ID:       readStreamID(b),
+		Consumer: c,
+		Time:     int64(binary.LittleEndian.Uint64(b[pendingTimeAt:])),
+		Count:    binary.LittleEndian.Uint64(b[pendingCountAt:]),
+		ref:      r,
 	}
-	if number := binary.LittleEndian.Uint32(b[pendingConsumerAt:]); number != consumerNone {
-		p.Consumer = g.numbered[number]
-	}
-	return p
 }
 
 func (s *Stream) writePending(p *StreamPending) {
@@ -199,6 +208,7 @@ func (s *Stream) writePending(p *StreamPending) {
 		number = p.Consumer.number
 	}
 	binary.LittleEndian.PutUint32(b[pendingConsumerAt:], number)
+	binary.LittleEndian.PutUint32(b[pendingCutAt:], s.cuts)
 }
 
 // FindPending finds the pending entry of an ID.
@@ -231,6 +241,9 @@ func (s *Stream) AddPending(g *StreamGroup, p StreamPending) bool {
 // ChangePending makes the pending entry p, found before, another consumer's, or delivered at another
 // time or another number of times; false: no memory, and nothing has changed.
 func (s *Stream) ChangePending(g *StreamGroup, p, to StreamPending) bool {
+	if s.isPendingUnsaved(p) {
+		return s.replacePending(g, p, to)
+	}
 	if p.Consumer != to.Consumer {
 		if !s.insert(to.Consumer.pending, p.ID.Ms, p.ref) {
 			return false
@@ -239,6 +252,27 @@ func (s *Stream) ChangePending(g *StreamGroup, p, to StreamPending) bool {
 	}
 	to.ID, to.ref = p.ID, p.ref
 	s.writePending(&to)
+	return true
+}
+
+// replacePending is ChangePending for an entry that must not change: a new block takes its place.
+func (s *Stream) replacePending(g *StreamGroup, p, to StreamPending) bool {
+	to.ID = p.ID
+	if to.ref = s.alloc(pendingSize); to.ref == 0 {
+		return false
+	}
+	s.writePending(&to)
+	if p.Consumer == to.Consumer {
+		to.Consumer.pending.Replace(p.ID.Ms, p.ref, to.ref)
+	} else {
+		if !s.insert(to.Consumer.pending, p.ID.Ms, to.ref) {
+			s.free(to.ref)
+			return false
+		}
+		s.remove(p.Consumer.pending, p.ID.Ms, p.ref)
+	}
+	g.pending.Replace(p.ID.Ms, p.ref, to.ref)
+	s.keepPending(p)
 	return true
 }
 
@@ -256,7 +290,9 @@ func (s *Stream) dropPending(g *StreamGroup, p StreamPending) {
 	if p.Consumer != nil {
 		s.remove(p.Consumer.pending, p.ID.Ms, p.ref)
 	}
-	s.free(p.ref)
+	if !s.keepPending(p) {
+		s.free(p.ref)
+	}
 }
 
 // RangePending calls fn with the pending entries of the group, or of one consumer when c is not nil,

@@ -18,7 +18,8 @@
 // header is 'h' instead of 'H' and added, first ID and max deleted ID are zeros, 'g' instead of 'G'
 // and entriesRead is 0, 'c' instead of 'C' and activeTime is 0; the loader fills them in.
 //
-// Cut writes down the header and the groups. Nodes are left where they are: one that the save has not
+// Cut writes down the header and the groups; how pending entries are saved is told in
+// stream_save_groups.go. Nodes are left where they are: one that the save has not
 // come to is unsaved, and immutable. What would change it copies it and sets the old one aside; what
 // would remove it sets it aside too. The save reads nodes by ID, each from aside if it is there, and
 // frees those.
@@ -55,8 +56,10 @@ type streamCut struct {
 	hold   func(bytes int64)
 	count  int         // entries at the cut
 	head   []byte      // the header, as an item with its length
-	groups []byte      // those of the groups
-	held   int64       // bytes of what is written down
+	groups []*groupCut // not saved, or not to the end
+	item   []byte      // of theirs that is being made
+	steps  int         // pending entries looked at for that
+	held   int64       // bytes of what is written down, and of pending entries aside
 	next   StreamID    // nodes before it are saved
 	end    StreamID    // the last node at the cut
 	closed bool        // no node in the tree is unsaved
@@ -70,11 +73,7 @@ func (s *Stream) Cut(hold func(bytes int64)) {
 		c.end = s.id(s.tail)
 	}
 	c.head = appendItem(nil, s.appendHead(nil))
-	var item []byte
-	for _, g := range s.groups {
-		c.groups, item = s.appendGroup(c.groups, g, item)
-	}
-	c.held = int64(cap(c.groups))
+	s.cutGroups(c)
 	s.cut = c
 	hold(c.held)
 }
@@ -97,12 +96,7 @@ func (s *Stream) Save(dst []byte, limit int) (out []byte, more bool) {
 		dst = append(appendStreamID(append(dst, streamItemNode), n.master), n.lp...)
 		c.pass(s, n.master)
 	}
-	for len(dst)-start < limit && len(c.groups) > 0 {
-		size, n := binary.Uvarint(c.groups)
-		dst = append(dst, c.groups[:n+int(size)]...)
-		c.groups = c.groups[n+int(size):]
-	}
-	if len(c.groups) > 0 {
+	if dst, more = s.saveGroups(dst, start+limit); more {
 		return dst, true
 	}
 	_, more = s.nextUnsaved()
@@ -116,6 +110,7 @@ func (s *Stream) EndSave() {
 		ms, r := c.aside.At(0)
 		s.dropAside(ms, r)
 	}
+	s.endGroups()
 	c.hold(-c.held)
 	s.cut = nil
 }
@@ -225,44 +220,4 @@ func (s *Stream) appendHead(item []byte) []byte {
 	item = appendStreamID(item, s.lastID)
 	item = appendStreamID(item, s.firstID)
 	return appendStreamID(item, s.deleted)
-}
-
-// appendGroup appends the items of a group to dst. item is scratch.
-func (s *Stream) appendGroup(dst []byte, g *StreamGroup, item []byte) (items, scratch []byte) {
-	item = append(item[:0], streamItemGroup)
-	item = appendWord(item, uint64(g.Read))
-	item = appendWord(item, uint64(g.pending.Len()))
-	item = appendWord(item, uint64(len(g.consumers)))
-	item = append(appendStreamID(item, g.LastID), g.Name...)
-	dst = appendItem(dst, item)
-	item = append(item[:0], streamItemPending)
-	s.RangePending(g, nil, StreamID{}, MaxStreamID, func(p StreamPending) bool {
-		item = appendWord(appendWord(appendStreamID(item, p.ID), uint64(p.Time)), p.Count)
-		if len(item) > streamItemEntries*streamPendingItem {
-			dst, item = appendItem(dst, item), item[:1]
-		}
-		return true
-	})
-	if len(item) > 1 {
-		dst = appendItem(dst, item)
-	}
-	for _, c := range g.consumers {
-		item = append(item[:0], streamItemConsumer)
-		item = appendWord(item, uint64(c.Seen))
-		item = appendWord(item, uint64(c.Active))
-		item = append(appendWord(item, uint64(c.pending.Len())), c.Name...)
-		dst = appendItem(dst, item)
-		item = append(item[:0], streamItemHeld)
-		s.RangePending(g, c, StreamID{}, MaxStreamID, func(p StreamPending) bool {
-			item = appendStreamID(item, p.ID)
-			if len(item) > streamItemEntries*streamIDSize {
-				dst, item = appendItem(dst, item), item[:1]
-			}
-			return true
-		})
-		if len(item) > 1 {
-			dst = appendItem(dst, item)
-		}
-	}
-	return dst, item
 }
