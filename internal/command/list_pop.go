@@ -116,12 +116,8 @@ func (c *Call) popElements(k *keyspace.Key, l *value.List, p listPop) error {
 	first := 0
 	if p.from == right {
 		first = l.Len() - p.n
-		cursor := l.WalkBack(first + p.n - 1)
-		c.replyElements(&cursor, p.n)
-	} else {
-		cursor := l.Walk(0)
-		c.replyElements(&cursor, p.n)
 	}
+	c.replyEnd(l, p)
 	if err := l.Remove(first, p.n); err != nil {
 		c.Reply.Truncate(p.mark)
 		return err
@@ -129,6 +125,21 @@ func (c *Call) popElements(k *keyspace.Key, l *value.List, p listPop) error {
 	k.ChangedBy(p.from.popEvent(), int64(p.n))
 	changedIfGone(k)
 	return nil
+}
+
+// replyEnd replies with elements from an end of a list, without announcing them.
+func (c *Call) replyEnd(l *value.List, p listPop) {
+	if p.n == 1 {
+		if v, ok := l.Edge(p.from == right); ok {
+			c.replyMember(v)
+			return
+		}
+	}
+	cursor := l.Walk(0)
+	if p.from == right {
+		cursor = l.WalkBack(l.Len() - 1)
+	}
+	c.replyElements(&cursor, p.n)
 }
 
 // manyListPop is what LMPOP and BLMPOP ask for.

@@ -148,7 +148,7 @@ func (sh *shard) beingSaved(e entry) bool {
 
 // Big returns the value of a key whose Shape is InBig, for reading.
 func (k *Key) Big() Big {
-	st := k.sh.bigs.at(k.e.handle(k.e.layout()))
+	st := k.sh.bigs.at(k.e.bigHandle())
 	k.remember(st)
 	return st.big
 }
@@ -157,10 +157,13 @@ func (k *Key) Big() Big {
 // claimed it, if it needs it. Changed must be called afterwards.
 func (k *Key) EditBig() Big {
 	k.beforeChange()
-	if handle := k.e.handle(k.e.layout()); len(k.sh.bigs.at(handle).readers) > 0 {
+	handle := k.e.bigHandle()
+	st := k.sh.bigs.at(handle)
+	if len(st.readers) > 0 {
 		k.sh.bigs.finishReaders(handle)
 	}
-	return k.Big()
+	k.remember(st)
+	return st.big
 }
 
 // SetBig makes the key hold b, whose blocks are in the key's Heap, instead of what it held; its
@@ -224,11 +227,13 @@ func (k *Key) reweigh() {
 	if k.ref == 0 || k.e.encoding() != encBig {
 		return
 	}
-	l := k.e.layout()
-	st := k.sh.bigs.at(k.e.handle(l))
+	st := k.sh.bigs.at(k.e.bigHandle())
 	now := st.big.Bytes()
-	if l.deadline != 0 && now != st.weighed {
-		k.d.deadlines.Reweigh(k.e.deadline(l), k.ref, int64(now-st.weighed))
+	if now == st.weighed {
+		return
+	}
+	if k.e.hasDeadline() {
+		k.d.deadlines.Reweigh(k.e.deadline(k.e.layout()), k.ref, int64(now-st.weighed))
 	}
 	st.weighed = now
 }

@@ -218,6 +218,16 @@ func (e entry) handle(l layout) uint32 {
 	return binary.LittleEndian.Uint32(e.bytes(l.value, handleSize))
 }
 
+// bigHandle is handle without a layout: of one whose encoding is encBig.
+func (e entry) bigHandle() uint32 {
+	keyLen, off := e.varint(lensAt)
+	off += 1 + keyLen // the value's length takes one byte
+	if e.hasDeadline() {
+		off += 8
+	}
+	return binary.LittleEndian.Uint32(e.bytes(off, handleSize))
+}
+
 func (e entry) putHandle(l layout, handle uint32) {
 	binary.LittleEndian.PutUint32(e.bytes(l.value, handleSize), handle)
 }

@@ -52,9 +52,12 @@ func (l *List) Len() int {
 
 // edit returns the large list to be changed.
 func (l *List) edit() *listNodes {
-	l.nodes = l.key.EditBig().(*listNodes)
-	l.nodes.limit = limitOfLeaves(l.key.Limits())
-	return l.nodes
+	n := l.key.EditBig().(*listNodes)
+	if limits := l.key.Limits(); limits != n.limits {
+		n.limit, n.limits = limitOfLeaves(limits), limits
+	}
+	l.nodes = n
+	return n
 }
 
 // Push puts the elements, one after the other, before the first or behind the last, and makes the
@@ -183,6 +186,11 @@ func (l *List) pack() {
 	if n == nil || n.seq.Leaves() != 1 {
 		return
 	}
+	l.packOnly()
+}
+
+func (l *List) packOnly() {
+	n := l.nodes
 	var buf leafBuffer
 	defer buf.close()
 	lp := n.only(&buf)
@@ -286,7 +294,12 @@ func (l *List) Remove(from, count int) error {
 		l.nodes = nil
 		return nil
 	case l.nodes != nil:
-		if !l.edit().remove(from, count) {
+		n := l.edit()
+		if count == 1 && (from == 0 || from == all-1) && n.popInPlace(from > 0) {
+			l.pack()
+			return nil
+		}
+		if !n.remove(from, count) {
 			return keyspace.ErrOutOfMemory
 		}
 		l.changed(from)

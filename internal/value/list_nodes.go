@@ -25,13 +25,14 @@ type listNodes struct {
 	heap     *mem.Heap
 	seq      btree.Sequence
 	limit    leafLimit
-	bytes    uint64 // of the leaves' blocks
-	squeezed int    // leaves
-	summed   int    // leaves
-	searched bool   // a search has read many leaves in vain
-	fresh    int    // leaves that came since the list was last settled
-	gone     bool   // whether leaves went since
-	epoch    byte   // that new leaves carry, 0 or 1
+	limits   *keyspace.Limits // of which limit was made last, or nil
+	bytes    uint64           // of the leaves' blocks
+	squeezed int              // leaves
+	summed   int              // leaves
+	searched bool             // a search has read many leaves in vain
+	fresh    int              // leaves that came since the list was last settled
+	gone     bool             // whether leaves went since
+	epoch    byte             // that new leaves carry, 0 or 1
 	cut      listCut
 }
 
@@ -56,6 +57,9 @@ func (n *listNodes) push(elem []byte, atHead bool) bool {
 	var p btree.Path
 	size := listpack.Size(elem)
 	if n.end(&p, atHead) {
+		if n.pushInPlace(&p, elem, size, atHead) {
+			return true
+		}
 		if n.fits(&p, size) {
 			return n.opened(&p) && n.put(&p, n.endOf(&p, atHead), elem, size)
 		}

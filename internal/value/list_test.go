@@ -102,7 +102,7 @@ func (f *listFixture) changeOnce(growth int) bool {
 		count := min(1+r.IntN(3)*r.IntN(30), n-from)
 		f.what = fmt.Sprintf("remove %d from %d of %d", count, from, n)
 		f.at = from
-		if !f.list.remove(from, count) {
+		if inPlace := count == 1 && (from == 0 || from == n-1) && f.list.popInPlace(from > 0); !inPlace && !f.list.remove(from, count) {
 			return false
 		}
 		f.model = slices.Delete(f.model, from, from+count)
