@@ -23,6 +23,7 @@ func flushAll(c *Call) error {
 	c.Env.Saver.Abort()
 	c.Tx.Dirty.Add(c.Tx.Flush(-1, background))
 	_ = c.Env.Saver.FlushedAll() // logged, and seen in INFO
+	c.logSent()
 	c.Reply.OK()
 	return nil
 }
@@ -33,6 +34,7 @@ func flushDB(c *Call) error {
 		return err
 	}
 	c.Tx.Dirty.Add(c.Tx.Flush(c.DB(), background))
+	c.logSent()
 	c.Reply.OK()
 	return nil
 }

@@ -66,7 +66,7 @@ func restore(c *Call) error {
 	if err != nil {
 		return payloadError(c.Args[3], err)
 	}
-	if deadline != keyspace.NoDeadline && deadline <= c.Now() {
+	if deadline != keyspace.NoDeadline && c.isPast(deadline) {
 		return c.restorePast(&k, v)
 	}
 	if err := c.restoreValue(&k, v, deadline); err != nil {
@@ -80,8 +80,27 @@ func restore(c *Call) error {
 		k.SetFrequency(uint8(o.frequency))
 	}
 	k.Changed("restore")
+	if deadline != keyspace.NoDeadline && !o.absolute {
+		c.logRestore(deadline)
+	}
 	c.Reply.OK()
 	return nil
+}
+
+// logRestore keeps RESTORE with its time to live as a deadline.
+func (c *Call) logRestore(deadline int64) {
+	if !c.Logs() {
+		return
+	}
+	u := c.Log(len(c.Args) + 1)
+	for i, arg := range c.Args {
+		if i == 2 {
+			u.Int(deadline)
+		} else {
+			u.Bytes(arg)
+		}
+	}
+	u.Str("ABSTTL")
 }
 
 // parseRestore reads RESTORE's options.
@@ -142,6 +161,7 @@ func (c *Call) restorePast(k *keyspace.Key, v rdb.Value) error {
 	}
 	if k.Delete() {
 		k.Changed("del")
+		c.logGone(c.Env.Config.Current().LazyfreeLazyServerDel)
 	}
 	c.Reply.OK()
 	return nil

@@ -49,9 +49,10 @@ func (c *Call) expireAt(base, unitMs int64) error {
 		c.Reply.Int(0)
 		return nil
 	}
-	if at <= c.Now() {
+	if c.isPast(at) {
 		k.Delete()
 		k.Changed("del")
+		c.logGone(c.Env.Config.Current().LazyfreeLazyExpire)
 		c.Reply.Int(1)
 		return nil
 	}
@@ -59,6 +60,9 @@ func (c *Call) expireAt(base, unitMs int64) error {
 		return err
 	}
 	k.Changed("expire")
+	if c.Spec.Name != "pexpireat" {
+		c.logDeadline(at, 3)
+	}
 	c.Reply.Int(1)
 	return nil
 }

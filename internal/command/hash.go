@@ -20,7 +20,7 @@ const expireAtOnce = 128
 
 // hashAt returns the hash at a key, in room that the next call takes. Errors: keyspace.ErrWrongType.
 func (c *Call) hashAt(k *keyspace.Key) (value.Hash, error) {
-	return value.HashIn(&c.fields, k, c.Now())
+	return value.HashIn(&c.fields, k, c.fieldsNow())
 }
 
 // editHash returns the hash at a key that is to be changed, without the fields that have ended.
@@ -249,6 +249,9 @@ func hincrbyfloat(c *Call) error {
 		return err
 	}
 	k.Changed("hincrbyfloat")
+	if c.Logs() {
+		c.Log(4).Str("HSET").Bytes(c.Args[1]).Bytes(c.Args[2]).Bytes(text)
+	}
 	c.Reply.Bulk(text)
 	return nil
 }
@@ -329,6 +332,9 @@ func (c *Call) setFields() (added int64, err error) {
 	added, written, err := c.putFields(&h, c.Args[2:], keyspace.NoDeadline)
 	if written > 0 {
 		k.ChangedBy("hset", int64(written))
+		if err != nil && c.Logs() {
+			c.logArgs(c.Args[:2+2*written])
+		}
 	}
 	return added, err
 }

@@ -114,10 +114,18 @@ func hgetdel(c *Call) error {
 	if err != nil {
 		return err
 	}
-	return c.getFields(&k, &h, fields, "hdel", func(field []byte, _ int64) (said int, err error) {
+	mark := c.mark()
+	err = c.getFields(&k, &h, fields, "hdel", func(field []byte, _ int64) (said int, err error) {
 		_, err = h.Remove(field)
 		return fieldDeleted, err
 	})
+	if c.isChanged(mark) && c.Logs() {
+		u := c.Log(2 + len(fields)).Str("HDEL").Bytes(c.Args[1])
+		for _, field := range fields {
+			u.Bytes(field)
+		}
+	}
+	return err
 }
 
 func hgetex(c *Call) error {
@@ -130,20 +138,30 @@ func hgetex(c *Call) error {
 	if err != nil {
 		return err
 	}
-	event := "hexpire"
+	event, name := "hexpire", "HPEXPIREAT"
 	if o.deadline == keyspace.NoDeadline {
-		event = "hpersist"
+		event, name = "hpersist", "HPERSIST"
 	}
-	return c.getFields(&k, &h, o.fields, event, func(field []byte, current int64) (said int, err error) {
+	changed := false
+	mark := c.mark()
+	err = c.getFields(&k, &h, o.fields, event, func(field []byte, current int64) (said int, err error) {
 		switch {
 		case !o.timed || o.deadline == current:
 			return fieldRefused, nil
-		case o.deadline != keyspace.NoDeadline && o.deadline <= c.Now():
+		case o.deadline != keyspace.NoDeadline && c.isPast(o.deadline):
 			_, err = h.Remove(field)
+			c.logFieldGone(field)
 			return fieldDeleted, err
 		}
+		changed = true
 		return fieldChanged, h.SetDeadline(field, o.deadline)
 	})
+	if !c.isChanged(mark) {
+		c.takeBackLog(mark)
+	} else if changed {
+		c.logFields(name, o.deadline, nil, o.fields)
+	}
+	return err
 }
 
 // getFields replies with the values of fields, and calls edit for those that are there, with their
@@ -200,7 +218,7 @@ func hsetex(c *Call) error {
 			return nil
 		}
 	}
-	if o.deadline >= 0 && o.deadline <= c.Now() {
+	if o.deadline >= 0 && c.isPast(o.deadline) {
 		err = c.dropFields(&k, &h, o.fields)
 	} else {
 		_, written, failed := c.putFields(&h, o.fields, o.deadline)
@@ -208,6 +226,9 @@ func hsetex(c *Call) error {
 			k.ChangedBy("hset", int64(written))
 			if o.deadline >= 0 {
 				k.ChangedBy("hexpire", 0)
+			}
+			if o.deadline >= 0 || failed != nil {
+				c.logSetFields(o.deadline, written)
 			}
 		}
 	}
@@ -218,11 +239,37 @@ func hsetex(c *Call) error {
 	return nil
 }
 
+// logSetFields keeps HSETEX of so many fields, with its expiration, if any, as a deadline.
+func (c *Call) logSetFields(deadline int64, fields int) {
+	if !c.Logs() {
+		return
+	}
+	word := 2
+	for !isToken(c.Args[word], "FIELDS") {
+		word++
+	}
+	args := c.Args[:word+2+2*fields]
+	u := c.Log(len(args))
+	for i := 0; i < len(args); i++ {
+		unit, _ := c.expirationUnit(args[i])
+		switch {
+		case i == word+1:
+			u.Int(int64(fields))
+		case i > 1 && i < word && unit != 0:
+			u.Str("PXAT").Int(deadline)
+			i++
+		default:
+			u.Bytes(args[i])
+		}
+	}
+}
+
 // dropFields deletes fields that were to be written with a deadline that has passed.
 func (c *Call) dropFields(k *keyspace.Key, h *value.Hash, pairs [][]byte) error {
 	if !k.Exists() {
 		return nil
 	}
+	mark := c.mark()
 	h.Begin(&c.scratch)
 	deleted := int64(0)
 	var err error
@@ -230,7 +277,11 @@ func (c *Call) dropFields(k *keyspace.Key, h *value.Hash, pairs [][]byte) error 
 		var found bool
 		if found, err = h.Remove(pairs[i]); found {
 			deleted++
+			c.logFieldGone(pairs[i])
 		}
 	}
-	return c.endFields(k, h, err, "hdel", 0, deleted)
+	if err = c.endFields(k, h, err, "hdel", 0, deleted); !c.isChanged(mark) {
+		c.takeBackLog(mark)
+	}
+	return err
 }

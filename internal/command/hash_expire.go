@@ -52,19 +52,31 @@ func (c *Call) expireFields(base, unitMs int64) error {
 	if err != nil {
 		return err
 	}
-	return c.editFields(&k, &h, fields, "hexpire", func(field []byte) (said int, err error) {
+	changed := make([][]byte, 0, len(fields))
+	mark := c.mark()
+	err = c.editFields(&k, &h, fields, "hexpire", func(field []byte) (said int, err error) {
 		_, current, found := h.GetTimed(field)
 		switch {
 		case !found:
 			return fieldAbsent, nil
 		case !when.allow(current, at):
 			return fieldRefused, nil
-		case at <= c.Now():
+		case c.isPast(at):
 			_, err := h.Remove(field)
+			c.logFieldGone(field)
 			return fieldDeleted, err
 		}
-		return fieldChanged, h.SetDeadline(field, at)
+		if err = h.SetDeadline(field, at); err == nil {
+			changed = append(changed, field)
+		}
+		return fieldChanged, err
 	})
+	if !c.isChanged(mark) {
+		c.takeBackLog(mark)
+	} else if len(changed) > 0 {
+		c.logFields("HPEXPIREAT", at, c.Args[3:word], changed)
+	}
+	return err
 }
 
 // parseFieldDeadline reads a deadline in units of unitMs since base. Errors:

@@ -44,6 +44,13 @@ func (s side) popEvent() string {
 	return "lpop"
 }
 
+func (s side) popWord() string {
+	if s == right {
+		return "RPOP"
+	}
+	return "LPOP"
+}
+
 // parseSide reads LEFT or RIGHT.
 func parseSide(arg []byte) (side, error) {
 	switch {

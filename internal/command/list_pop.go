@@ -202,7 +202,11 @@ func (c *Call) popFirstList(i int, p manyListPop) (popped bool, err error) {
 			c.Reply.Array(2)
 			c.Reply.Bulk(k.Name())
 			c.Reply.Array(n)
-			return true, c.popElements(&k, &l, listPop{p.from, n, mark})
+			if err := c.popElements(&k, &l, listPop{p.from, n, mark}); err != nil {
+				return true, err
+			}
+			c.logPop(p.from.popWord(), c.Args[i], n)
+			return true, nil
 		}
 	}
 	return false, nil
@@ -228,7 +232,11 @@ func (c *Call) popOrWait(from side) error {
 			mark := c.Reply.Mark()
 			c.Reply.Array(2)
 			c.Reply.Bulk(k.Name())
-			return c.popElements(&k, &l, listPop{from, 1, mark})
+			if err := c.popElements(&k, &l, listPop{from, 1, mark}); err != nil {
+				return err
+			}
+			c.logPopOne(from.popWord(), c.Args[i])
+			return nil
 		}
 	}
 	return c.waitForLists(c.Args[1:last], millis)
@@ -318,6 +326,7 @@ func (c *Call) move(m listMove) (moved bool, err error) {
 	from.Changed(m.from.popEvent())
 	changedIfGone(&from)
 	c.Reply.Bulk(elem)
+	c.logMove()
 	return true, nil
 }
 
@@ -334,5 +343,16 @@ func (c *Call) moveWithin(k *keyspace.Key, l *value.List, m listMove, at int) er
 	}
 	k.ChangedBy(m.to.pushEvent(), 0)
 	k.Changed(m.from.popEvent())
+	c.logMove()
 	return nil
+}
+
+// logMove keeps a move as one that does not wait.
+func (c *Call) logMove() {
+	switch c.Spec.Name {
+	case "blmove":
+		c.logAs("LMOVE", 5)
+	case "brpoplpush":
+		c.logAs("RPOPLPUSH", 3)
+	}
 }

@@ -35,11 +35,12 @@ func (c *Call) spopOne() error {
 		c.Reply.Null()
 		return nil
 	}
-	mark := c.Reply.Mark()
+	mark := c.mark()
 	p := s.Random(c.Tx.Rand())
 	c.replyMember(p.Member)
+	c.logMemberGone(p.Member)
 	if err := s.Drop(p); err != nil {
-		c.Reply.Truncate(mark)
+		c.takeBack(mark)
 		return err
 	}
 	k.Changed("spop")
@@ -69,12 +70,17 @@ func (c *Call) spopMany() error {
 		k.Delete()
 		k.ChangedBy("spop", int64(length))
 		k.ChangedBy("del", 0)
+		c.logGone(c.Env.Config.Current().LazyfreeLazyServerDel)
 		return nil
 	}
-	mark := c.Reply.Mark()
+	mark := c.mark()
 	c.Reply.Set(int(count))
-	if err := s.Pop(c.Tx.Rand(), int(count), c.replyMember); err != nil {
-		c.Reply.Truncate(mark)
+	err = s.Pop(c.Tx.Rand(), int(count), func(m value.Member) {
+		c.replyMember(m)
+		c.logMemberGone(m)
+	})
+	if err != nil {
+		c.takeBack(mark)
 		return err
 	}
 	k.ChangedBy("spop", count)

@@ -185,6 +185,7 @@ type streamAdd struct {
 	trims      bool
 	trim       value.StreamTrim
 	limited    bool // LIMIT is given
+	threshold  int  // index of the trimming's argument
 	noMake     bool // NOMKSTREAM
 	hasID      bool
 	autoSeq    bool // the ID is ms-*
@@ -208,6 +209,7 @@ options:
 				return err
 			}
 			i += used
+			o.threshold = i
 		case more && isToken(args[i], "LIMIT"):
 			i++
 			n, err := parseInt(args[i])
@@ -269,9 +271,13 @@ const (
 	streamTrimMost    = 1_000_000
 )
 
-// setLimit judges LIMIT, or sets it where it is not given.
+// setLimit judges LIMIT, or sets it where it is not given. A log's is of no account: what it says is to
+// be trimmed was trimmed.
 func (o *streamAdd) setLimit(c *Call) error {
 	switch {
+	case o.trims && c.Replays():
+		o.trim.Limit = 0
+		return nil
 	case o.trim.Limit != 0 && !o.trims:
 		return errStreamNoTrim
 	case !o.trims && c.Spec.Name == "xtrim":
@@ -371,6 +377,9 @@ func (c *Call) xadd(k *keyspace.Key, o *streamAdd, id value.StreamID, args [][]b
 	k.Changed("xadd")
 	if o.trims && s.Trim(&o.trim) > 0 {
 		k.ChangedBy("xtrim", 0) // one change, two events
+	}
+	if !o.hasID || o.autoSeq || o.trims && o.trim.Approximate {
+		c.logStream(s, o, &id)
 	}
 	c.replyStreamID(id)
 	return nil
@@ -532,6 +541,9 @@ func xtrim(c *Call) error {
 	if s != nil {
 		if removed = k.EditBig().(*value.Stream).Trim(&o.trim); removed > 0 {
 			k.ChangedAside("xtrim", removed)
+			if o.trim.Approximate {
+				c.logStream(s, &o, nil)
+			}
 		}
 	}
 	c.Reply.Int(removed)

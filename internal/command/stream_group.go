@@ -351,6 +351,9 @@ type streamClaim struct {
 	g        *value.StreamGroup
 	consumer *value.StreamConsumer
 	changes  int64
+	made     bool // the consumer is new
+	claims   int  // logged
+	taken    int
 }
 
 // begin finds the group, in a key that was looked up.
@@ -374,13 +377,37 @@ func (o *streamClaim) meet(c *Call) {
 	if o.consumer = o.g.Consumer(c.Args[3]); o.consumer == nil {
 		o.consumer = o.s.AddConsumer(o.g, c.Args[3], c.Now())
 		o.k.ChangedAside("xgroup-createconsumer", 1)
+		o.made = true
 	}
 	o.consumer.Seen = c.Now()
+	c.LogNothing() // but what is claimed
+}
+
+// end counts the changes, and keeps of them what no claim tells. moved: the group has another last ID.
+func (o *streamClaim) end(c *Call, moved bool) {
+	if moved && o.claims == 0 {
+		c.logGroup(c.Args[1], o.g)
+		o.changes++
+	}
+	if o.made && o.taken == 0 {
+		c.logConsumer(c.Args[1], c.Args[2], c.Args[3])
+	}
+	if o.changes > 0 {
+		o.k.ChangedAside("", o.changes)
+	}
+}
+
+// lose drops a pending entry that is no more in the stream.
+func (o *streamClaim) lose(c *Call, p value.StreamPending, id []byte) {
+	c.logClaim(c.Args[1], o.g, p, id)
+	o.claims++
+	o.s.RemovePending(o.g, p.ID)
+	o.changes++
 }
 
 // take hands a pending entry, which is in the stream, to the consumer, and replies with it; false: no
-// memory, and nothing has changed.
-func (o *streamClaim) take(c *Call, p value.StreamPending) bool {
+// memory, and nothing has changed. id is its ID as it is to be logged.
+func (o *streamClaim) take(c *Call, p value.StreamPending, id []byte) bool {
 	to := value.StreamPending{Consumer: o.consumer, Time: o.time, Count: p.Count}
 	switch {
 	case o.retries >= 0:
@@ -396,6 +423,9 @@ func (o *streamClaim) take(c *Call, p value.StreamPending) bool {
 	} else if !o.s.ChangePending(o.g, p, to) {
 		return false
 	}
+	c.logClaim(c.Args[1], o.g, to, id)
+	o.claims++
+	o.taken++
 	if o.justID {
 		c.replyStreamID(p.ID)
 	} else {
@@ -481,7 +511,7 @@ func xclaim(c *Call) error {
 	mark, n := c.Reply.Deferred(), 0
 	for _, arg := range c.Args[5:end] {
 		id, _ := parseStreamID(arg, 0, nil)
-		taken, ok := o.claim(c, id)
+		taken, ok := o.claim(c, id, arg)
 		if taken {
 			n++
 		}
@@ -490,23 +520,17 @@ func xclaim(c *Call) error {
 		}
 	}
 	c.Reply.SetArrayLen(mark, n)
-	if moved && o.changes == 0 {
-		o.changes = 1
-	}
-	if o.changes > 0 {
-		k.ChangedAside("", o.changes)
-	}
+	o.end(c, moved)
 	return nil
 }
 
 // claim takes one entry, if it is there to be had; ok is false when there is no memory.
-func (o *streamClaim) claim(c *Call, id value.StreamID) (taken, ok bool) {
+func (o *streamClaim) claim(c *Call, id value.StreamID, text []byte) (taken, ok bool) {
 	p, found := o.s.FindPending(o.g, id)
 	switch {
 	case !o.s.Has(id):
 		if found {
-			o.s.RemovePending(o.g, id)
-			o.changes++
+			o.lose(c, p, text)
 		}
 		return false, true
 	case !found && !o.force:
@@ -516,7 +540,7 @@ func (o *streamClaim) claim(c *Call, id value.StreamID) (taken, ok bool) {
 	case o.minIdle > 0 && c.Now()-p.Time < o.minIdle:
 		return false, true
 	}
-	ok = o.take(c, p)
+	ok = o.take(c, p, text)
 	return ok, ok
 }
 
@@ -557,9 +581,7 @@ func xautoclaim(c *Call) error {
 	}
 	o.meet(c)
 	o.scan(c, next, count)
-	if o.changes > 0 {
-		k.ChangedAside("", o.changes)
-	}
+	o.end(c, false)
 	return nil
 }
 
@@ -569,6 +591,7 @@ func (o *streamClaim) scan(c *Call, next value.StreamID, count int64) {
 	c.Reply.Array(3)
 	start := c.Reply.Mark()
 	var deleted []value.StreamID
+	var text [streamIDText]byte
 	mark, n := c.Reply.Deferred(), 0
 	more := true
 	for attempts := count * xautoclaimAttempts; attempts > 0 && count > 0 && more; attempts-- {
@@ -578,13 +601,12 @@ func (o *streamClaim) scan(c *Call, next value.StreamID, count int64) {
 		}
 		switch {
 		case !o.s.Has(p.ID):
-			o.s.RemovePending(o.g, p.ID)
-			o.changes++
+			o.lose(c, p, p.ID.AppendTo(text[:0]))
 			deleted = append(deleted, p.ID)
 			count--
 		case o.minIdle > 0 && c.Now()-p.Time < o.minIdle:
 		default:
-			if !o.take(c, p) {
+			if !o.take(c, p, p.ID.AppendTo(text[:0])) {
 				count = 0
 				continue
 			}

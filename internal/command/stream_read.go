@@ -47,6 +47,7 @@ type streamFrom struct {
 	group *value.StreamGroup
 	after value.StreamID // the last that is not wanted
 	fresh bool           // ">": what nobody of the group was given
+	made  bool           // the consumer is new, and not logged yet
 }
 
 func xread(c *Call) error { return c.xread(false) }
@@ -203,13 +204,18 @@ func untilZero(arg []byte) []byte {
 // what a group is given from a stream it is not given again, should the stream come twice.
 func (o *streamRead) reply(c *Call) (any bool) {
 	mark, n := c.Reply.Deferred(), 0
+	c.LogNothing() // but what is given
 	for i := range o.from {
 		f := &o.from[i]
 		f.key = c.Read(o.first + i) // Redis looks twice, and both count
 		if f.group != nil {
 			o.meet(c, f)
 		}
-		if !f.serves() {
+		serves := f.serves()
+		if o.noAck || !serves || !f.fresh {
+			o.logMeet(c, f)
+		}
+		if !serves {
 			continue
 		}
 		n++
@@ -261,8 +267,17 @@ func (o *streamRead) meet(c *Call, f *streamFrom) {
 	if consumer == nil {
 		consumer = s.AddConsumer(f.group, o.consumer, c.Now())
 		f.key.ChangedAside("xgroup-createconsumer", 1)
+		f.made = true
 	}
 	consumer.Seen = c.Now()
+}
+
+// logMeet keeps that the consumer was made known.
+func (o *streamRead) logMeet(c *Call, f *streamFrom) {
+	if f.made {
+		c.logConsumer(f.key.Name(), o.group, o.consumer)
+		f.made = false
+	}
 }
 
 // give replies with entries that the group was not given yet.
@@ -275,12 +290,18 @@ func (o *streamRead) give(c *Call, f *streamFrom) {
 			return false
 		}
 		f.s.Pass(f.group, e.ID)
+		if !o.noAck {
+			c.logGiven(f, consumer, e.ID)
+		}
 		c.replyEntry(e)
 		n++
 		return o.count == 0 || int64(n) < o.count
 	})
 	if n > 0 {
 		consumer.Active = c.Now()
+		c.logGroup(f.key.Name(), f.group)
+	} else {
+		o.logMeet(c, f)
 	}
 	c.Reply.SetArrayLen(mark, n)
 }

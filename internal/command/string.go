@@ -53,6 +53,7 @@ func getDel(c *Call) error {
 	c.replyString(&k)
 	if k.Delete() {
 		k.Changed("del")
+		c.logGone(c.Env.Config.Current().LazyfreeLazyUserDel)
 	}
 	return nil
 }
@@ -83,7 +84,10 @@ func getRange(c *Call) error {
 }
 
 func getSet(c *Call) error {
-	_, err := c.setOne(c.Args[2], &setOptions{get: true})
+	stored, err := c.setOne(c.Args[2], &setOptions{get: true})
+	if stored {
+		c.logSet(c.Args[2], keyspace.NoDeadline)
+	}
 	return err
 }
 

@@ -51,6 +51,9 @@ func incrByFloat(c *Call) error {
 		return err
 	}
 	k.Changed("incrbyfloat")
+	if c.Logs() {
+		c.Log(4).Str("SET").Bytes(c.Args[1]).Bytes(sum).Str("KEEPTTL")
+	}
 	c.Reply.Bulk(sum)
 	return nil
 }

@@ -65,15 +65,18 @@ func getEx(c *Call) error {
 			return err
 		}
 		k.Changed("persist")
-	case deadline <= c.Now():
+		c.logAs("PERSIST", 2)
+	case c.isPast(deadline):
 		k.Delete()
 		k.Changed("del")
+		c.logGone(c.Env.Config.Current().LazyfreeLazyExpire)
 	default:
 		if err := k.SetDeadline(deadline); err != nil {
 			c.Reply.Truncate(mark)
 			return err
 		}
 		k.Changed("expire")
+		c.logDeadline(deadline, len(c.Args))
 	}
 	return nil
 }
@@ -159,6 +162,9 @@ func (c *Call) setOne(value []byte, o *setOptions) (stored bool, err error) {
 	k.Changed("set")
 	if o.amount != nil {
 		k.ChangedBy("expire", 0) // one change, two events
+		c.logSet(value, deadline)
+	} else if o.get && c.Spec.Name == "set" {
+		c.logWithoutGet()
 	}
 	return true, nil
 }

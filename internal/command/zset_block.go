@@ -37,7 +37,11 @@ func (c *Call) bzpop(from end) error {
 			mark := c.Reply.Mark()
 			c.Reply.Array(3)
 			c.Reply.Bulk(k.Name())
-			return c.popInto(z, &k, popping{from, 1, false, mark})
+			if err := c.popInto(z, &k, popping{from, 1, false, mark}); err != nil {
+				return err
+			}
+			c.logPopOne(from.popWord(), c.Args[i])
+			return nil
 		}
 	}
 	return c.waitForZSet(c.Args[1:last], millis)

@@ -32,6 +32,13 @@ func (e end) popEvent() string {
 	return "zpopmin"
 }
 
+func (e end) popWord() string {
+	if e == highest {
+		return "ZPOPMAX"
+	}
+	return "ZPOPMIN"
+}
+
 func zpopmin(c *Call) error { return c.zpop(lowest) }
 
 func zpopmax(c *Call) error { return c.zpop(highest) }
@@ -164,7 +171,11 @@ func (c *Call) popFirst(i int, p manyPop) (popped bool, err error) {
 			c.Reply.Array(2)
 			c.Reply.Bulk(k.Name())
 			c.Reply.Array(n)
-			return true, c.popInto(z, &k, popping{p.from, n, true, mark})
+			if err := c.popInto(z, &k, popping{p.from, n, true, mark}); err != nil {
+				return true, err
+			}
+			c.logPop(p.from.popWord(), c.Args[i], n)
+			return true, nil
 		}
 		i++
 	}

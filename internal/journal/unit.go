@@ -29,6 +29,15 @@ func (u *Unit) Active() bool { return u.j.active.Load() }
 // Ops returns the number of ops.
 func (u *Unit) Ops() int { return u.ops }
 
+// Mark returns a place to which Truncate takes the unit back, dropping the ops since. Between ops.
+func (u *Unit) Mark() Mark { return Mark{len(u.buf), u.ops} }
+
+// Truncate drops the ops since a mark of the same unit, before its Commit.
+func (u *Unit) Truncate(m Mark) { u.buf, u.ops = u.buf[:m.bytes], m.ops }
+
+// Mark is a place in a unit.
+type Mark struct{ bytes, ops int }
+
 // Op begins an op of so many arguments, the command's name among them, in a database. They follow by
 // Str, Bytes and Int.
 func (u *Unit) Op(db, args int) *Unit {

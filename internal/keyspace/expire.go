@@ -95,6 +95,9 @@ func (ks *Keyspace) HoldExpired(on bool) { ks.frozen.Store(on) }
 // clients are paused.
 func (ks *Keyspace) PauseExpiry(on bool) { ks.paused.Store(on) }
 
+// HoldsExpired tells whether HoldExpired is on.
+func (ks *Keyspace) HoldsExpired() bool { return ks.frozen.Load() }
+
 func (ks *Keyspace) keepExpired() bool { return ks.frozen.Load() }
 
 // Sweep deletes keys whose deadline has passed, for at most limit, and tells when it next has

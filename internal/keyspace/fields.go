@@ -52,6 +52,13 @@ func (sh *shard) due(e entry, l layout) int64 {
 // Now returns the time by which it is told what has ended, Unix ms.
 func (k *Key) Now() int64 { return k.tx.now }
 
+// FieldExpired says that a field of the hash is being deleted because its deadline has passed.
+func (k *Key) FieldExpired(field []byte) {
+	if k.tx.effects != nil {
+		k.tx.effects.FieldExpired(k.db, k.name, field)
+	}
+}
+
 // FieldsDue returns the soonest field deadline set last, NoDeadline when there is none.
 func (k *Key) FieldsDue() int64 {
 	if k.ref == 0 {

@@ -148,12 +148,13 @@ func (b *bigHash) take(p place) {
 }
 
 // expire deletes up to limit fields that have ended by now, soonest first, and returns how many.
-func (b *bigHash) expire(now int64, limit int) (gone int) {
+func (b *bigHash) expire(now int64, limit int, tell func(field []byte)) (gone int) {
 	for ; gone < limit && b.ends != nil; gone++ {
 		ms, r, ok := b.ends.Min()
 		if !ok || ms > now {
 			break
 		}
+		tell(b.name(r))
 		b.take(b.find(b.name(r)))
 	}
 	return gone

@@ -397,7 +397,7 @@ func (h *Hash) Expire(limit int) (gone int, err error) {
 	}
 	if h.big != nil {
 		h.key.EditBig()
-		gone = h.big.expire(h.now, limit)
+		gone = h.big.expire(h.now, limit, h.key.FieldExpired)
 		h.settle()
 	} else {
 		gone, err = h.expirePacked()
@@ -413,6 +413,8 @@ func (h *Hash) expirePacked() (gone int, err error) {
 	for at < end {
 		next := h.valueAt(h.valueAt(h.valueAt(at)))
 		if h.isPast(h.endAt(at)) {
+			var text [integerDigits]byte
+			h.key.FieldExpired(textOf(listpack.Get(h.lp, at), &text))
 			gone++
 		} else {
 			left = append(left, h.lp[at:next]...)
