@@ -179,6 +179,7 @@ func (p *Store) openIncr(c *config.Config, name string, fresh bool) (vfs.File, i
 	flags := vfs.WriteOnly | vfs.Append | vfs.New
 	if fresh {
 		flags |= vfs.Empty
+		p.setAside(c, name)
 	}
 	f, err := p.o.Files.OpenFile(logPath(c, name), flags, 0o644)
 	if err != nil {
@@ -191,6 +192,19 @@ func (p *Store) openIncr(c *config.Config, name string, fresh bool) (vfs.File, i
 		return nil, 0, errors.Join(err, f.Close())
 	}
 	return f, st.Size(), nil
+}
+
+// setAside keeps a file that no manifest names and whose name is needed: if the manifest was lost, it may
+// be all that there is.
+func (p *Store) setAside(c *config.Config, name string) {
+	st, err := p.o.Files.Stat(logPath(c, name))
+	if err != nil || st.Size() == 0 || name == aof.TempIncrName(c.AppendFilename) {
+		return
+	}
+	aside := name + ".unlisted"
+	if p.o.Files.Rename(logPath(c, name), logPath(c, aside)) == nil {
+		p.o.Log.Warning("Found the AOF file %s, which no manifest names: it is now %s", name, aside)
+	}
 }
 
 // writer returns the writer, or nil.
@@ -362,7 +376,8 @@ func (p *Store) openAtStart(c *config.Config) error {
 	p.log.files.Lock()
 	defer p.log.files.Unlock()
 	m := p.log.manifest
-	if len(m.Live()) == 0 {
+	had := len(m.Live()) > 0
+	if !had {
 		base, next, err := p.emptyBase(c, m)
 		if err != nil {
 			return err
@@ -374,12 +389,12 @@ func (p *Store) openAtStart(c *config.Config) error {
 	if !old {
 		m, incr = m.WithIncr(c.AppendFilename)
 	}
-	file, size, err := p.openIncr(c, incr.Name, !old) // a new one may have the name of one that no manifest came to name
+	file, size, err := p.openIncr(c, incr.Name, !old)
 	if err != nil {
 		return err
 	}
 	err = p.syncLogDir(c)
-	if err == nil {
+	if err == nil && !(had && old) {
 		err = p.putManifest(c, m)
 	}
 	if err == nil && size > 0 {
