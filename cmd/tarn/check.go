@@ -34,7 +34,7 @@ func newTool() *check.Tool {
 	st, err := os.Stdout.Stat()
 	return &check.Tool{
 		Files: vfs.OS{}, In: os.Stdin, Out: os.Stdout, Clock: clock.System{},
-		Terminal: err == nil && st.Mode()&os.ModeCharDevice != 0,
+		Terminal: err == nil && st.Mode()&os.ModeCharDevice != 0, Pid: os.Getpid(),
 	}
 }
 

@@ -4,6 +4,7 @@
 //
 //	tarn server [file.conf] [--directive value ...]
 //	tarn check rdb|aof|backup PATH [options]
+//	tarn convert IN [OUT] [options]
 //
 // Called as redis-server, it is "tarn server"; called as redis-check-aof or redis-check-rdb, it takes the
 // arguments of those.
@@ -24,6 +25,7 @@ const usage = `usage: tarn COMMAND
 commands:
   server [FILE] [--directive value ...]   run the server
   check rdb|aof|backup PATH [options]     examine files, without a server
+  convert IN [OUT] [options]              write a data set in another format
   version                                 print the version
 `
 
@@ -53,6 +55,8 @@ func run(args []string) int {
 		return runServer(args[2:])
 	case "check":
 		return runCheck(args[2:])
+	case "convert":
+		return runConvert(args[2:])
 	case "version", "--version", "-v":
 		return say(os.Stdout, versionLine(), 0)
 	case "help", "--help", "-h":

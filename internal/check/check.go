@@ -28,6 +28,7 @@ type Tool struct {
 	Out      io.Writer
 	Clock    clock.Clock
 	Terminal bool // Out is a terminal: how far a long check is, is drawn there
+	Pid      int  // names what a conversion writes for the time being
 
 	answers *bufio.Reader
 }
