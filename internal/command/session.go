@@ -121,6 +121,14 @@ func (s *Session) Extra() *More {
 	return s.More
 }
 
+// Aside returns the bytes of the long reply under way that had to be made before they could be sent.
+func (s *Session) Aside() int64 {
+	if s.More == nil || s.More.Rest == nil {
+		return 0
+	}
+	return s.More.Rest.Aside()
+}
+
 // DropRest ends the long reply that is being written, if there is one. No shard is locked.
 func (s *Session) DropRest() {
 	if s.State&Streaming != 0 {

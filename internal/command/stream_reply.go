@@ -29,6 +29,7 @@ func (c *Call) Stream(k *keyspace.Key, produce func(w *resp.Writer, limit int) (
 		}
 		return
 	}
-	s.Extra().Rest = k.Read(c.Reply.Proto(), produce)
+	atOnce := c.Env.Config.Current().ClientOutputBufferLimit.Normal.HardBytes
+	s.Extra().Rest = k.Read(c.Reply.Proto(), atOnce, produce)
 	s.State |= Streaming
 }

@@ -453,7 +453,7 @@ func TestReading(t *testing.T) {
 				big, next := k.Big().(*pile), 0
 				p := &reply{more: true}
 				p.w.Reset(nil, resp.RESP2)
-				p.reading = k.Read(resp.RESP2, func(w *resp.Writer, limit int) bool {
+				p.reading = k.Read(resp.RESP2, 0, func(w *resp.Writer, limit int) bool {
 					for start := w.Len(); next < len(big.refs) && w.Len()-start < limit; next++ {
 						w.Raw(big.heap.Bytes(big.refs[next], big.sizes[next]))
 					}
@@ -486,6 +486,66 @@ func TestReading(t *testing.T) {
 	}
 	h.check()
 	for h.tx.FreeLazily() {
+	}
+	if err := ks.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestReadingIsLimited changes a value that is being read, by a reader who takes no more than so much at
+// once: what is made aside is counted, and the reply is known to be cut.
+func TestReadingIsLimited(t *testing.T) {
+	ks, err := New(Options{Shards: 1, Databases: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx := ks.NewTx()
+	tx.SetNow(1)
+	read := func(parts int, atOnce int64) *Reading {
+		tx.LockAll()
+		defer tx.Unlock()
+		k := tx.Key(0, []byte("k"), ForWrite)
+		if err := k.SetBig(Hash, &pile{heap: k.Heap()}); err != nil {
+			t.Fatal(err)
+		}
+		k.Changed("")
+		reading := k.Read(resp.RESP2, atOnce, func(w *resp.Writer, limit int) bool {
+			for start := w.Len(); parts > 0 && w.Len()-start < limit; parts-- {
+				w.Raw(make([]byte, 1<<10))
+			}
+			return parts > 0
+		})
+		k.EditBig()
+		k.Changed("")
+		return reading
+	}
+	r := read(4<<10, 0)
+	if r.IsCut() || r.Aside() != 4<<20 {
+		t.Errorf("without a limit: cut %t, %d bytes aside, want %d", r.IsCut(), r.Aside(), 4<<20)
+	}
+	var w resp.Writer
+	for r.Append(&w, 100<<10) {
+		if got := int64(w.Len()) + r.Aside(); got != 4<<20 {
+			t.Fatalf("%d bytes are handed out or aside, want %d", got, 4<<20)
+		}
+	}
+	if r.Aside() != 0 || w.Len() != 4<<20 {
+		t.Errorf("at the end %d bytes were handed out, %d are aside", w.Len(), r.Aside())
+	}
+	r = read(64<<10, 3<<20)
+	if !r.IsCut() || r.Aside() < 3<<20 || r.Aside() > 5<<20 {
+		t.Errorf("a limit of 3 MiB: cut %t, %d bytes aside", r.IsCut(), r.Aside())
+	}
+	w.Reset(nil, resp.RESP2)
+	for range 1000 {
+		if !r.Append(&w, 100<<10) {
+			t.Fatal("a reply that was cut came to an end")
+		}
+	}
+	if r.Drop(); r.Aside() != 0 {
+		t.Errorf("%d bytes are aside after Drop", r.Aside())
+	}
+	for tx.FreeLazily() {
 	}
 	if err := ks.Close(); err != nil {
 		t.Error(err)

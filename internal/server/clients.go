@@ -99,6 +99,8 @@ func (l *clients) tidy(cfg *config.Config, now uint32) {
 	for c := l.first; c != nil; {
 		next := c.next
 		switch {
+		case c.Aside() > 0 && l.srv.overOutputLimit(c):
+			l.Kill(&c.Session, nil)
 		case c.State&(command.Killed|command.Parked|command.Blocked|command.Streaming) != 0:
 		case cfg.Timeout > 0 && int64(now-c.Active) > cfg.Timeout:
 			l.srv.log.Verbose("Closing idle client")

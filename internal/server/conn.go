@@ -67,7 +67,7 @@ func (c *conn) room() []byte {
 // overLimit tells whether the replies that wait are over the limit of a class of clients. now is
 // Unix s.
 func (c *conn) overLimit(l *config.BufferLimit, now uint32) bool {
-	n := int64(c.unsent())
+	n := int64(c.unsent()) + c.Aside()
 	if l.HardBytes > 0 && n >= l.HardBytes {
 		return true
 	}
@@ -105,10 +105,11 @@ func (c *conn) Buffers() command.Buffers {
 		Query: len(c.in), QueryFree: cap(c.in) - len(c.in),
 		Readable: c.State&command.Parked == 0, Writable: c.out != nil,
 	}
-	b.Output = c.unsent()
+	aside := int(c.Aside())
+	b.Output = c.unsent() + aside
 	held, chunks := c.out.held()
 	b.OutputChunks = chunks
-	b.Total = connSize + cap(c.in) + held + c.link.held
+	b.Total = connSize + cap(c.in) + held + c.link.held + aside
 	if c.More != nil {
 		b.Total += int(c.More.QueueBytes) + moreSize
 	}
@@ -191,6 +192,10 @@ const pieceSize = 64 << 10
 func (x *executor) stream(c *conn) bool {
 	x.worker.Writer.SetProto(int(c.Proto))
 	more := c.More.Rest.Append(&x.worker.Writer, pieceSize)
+	if c.More.Rest.IsCut() && x.srv.overOutputLimit(c) {
+		x.resetWriter(x.worker.Writer.Buffer())
+		return false
+	}
 	if more {
 		if !x.send(c) {
 			return false

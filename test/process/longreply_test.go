@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"tarn/test/harness"
@@ -48,10 +49,14 @@ func TestLongReplies(t *testing.T) {
 			{"COPY", "s", "u"}, {"UNLINK", "u"}, {"SPOP", "s", "100"}, {"DEL", "s"},
 		} {
 			slow := s.dial()
+			id := slow.Must(t, "CLIENT", "ID").Text
 			if err := slow.Write(append(harness.AppendCommand(nil, "SMEMBERS", "s"), harness.AppendCommand(nil, "ECHO", "after")...)); err != nil {
 				t.Fatal(err)
 			}
-			// The answer to another client of the same loop, or of another: the reply is under way.
+			await(t, "the reply to be under way", func() bool {
+				line := writer.Must(t, "CLIENT", "LIST", "ID", id).Text
+				return strings.Contains(line, "cmd=smembers") || strings.Contains(line, "cmd=echo")
+			})
 			before := texts(writer.Must(t, "SMEMBERS", "s"))
 			if change != nil {
 				writer.Must(t, change...)
@@ -93,6 +98,44 @@ func TestLongRepliesLeft(t *testing.T) {
 			writer.Must(t, "SADD", "s", "x"+strconv.Itoa(i))
 		}
 		writer.Must(t, "UNLINK", "s")
+		await(t, "the set to be freed", func() bool { return s.info("lazyfree_pending_objects") == "0" })
+		_ = writer.Close()
+	})
+}
+
+// TestLongRepliesLimited changes a value while clients read it slowly, whose rest of the reply must then
+// be made at once: what waits for them counts as unread, and who is over the limit is closed.
+func TestLongRepliesLimited(t *testing.T) {
+	onLoops(t, func(t *testing.T, s *process) {
+		writer := s.dial()
+		const members = 24_000 // 48 MB, of which sockets hold the least part
+		for i := range members {
+			writer.Must(t, "SADD", "all", strconv.Itoa(i)+strings.Repeat(".", 2000))
+		}
+		writer.Must(t, "CONFIG", "SET", "client-output-buffer-limit", "normal 262144 0 0")
+		const readers = 4
+		var slow []*harness.Conn
+		for range readers {
+			c := s.dial()
+			if err := c.Write(harness.AppendCommand(nil, "SMEMBERS", "all")); err != nil {
+				t.Fatal(err)
+			}
+			slow = append(slow, c)
+		}
+		await(t, "all to be read", func() bool {
+			return strings.Count(writer.Must(t, "CLIENT", "LIST").Text, "cmd=smembers") == readers
+		})
+		writer.Must(t, "SADD", "all", "another")
+		await(t, "those who leave too much unread to be closed", func() bool {
+			return strings.Count(writer.Must(t, "CLIENT", "LIST").Text, "cmd=smembers") == 0
+		})
+		for _, c := range slow {
+			_ = c.Close()
+		}
+		if v := writer.Must(t, "SCARD", "all").Text; v != strconv.Itoa(members+1) {
+			t.Errorf("the set has %s members", v)
+		}
+		writer.Must(t, "UNLINK", "all")
 		await(t, "the set to be freed", func() bool { return s.info("lazyfree_pending_objects") == "0" })
 		_ = writer.Close()
 	})
