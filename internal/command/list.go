@@ -44,6 +44,13 @@ func (s side) popEvent() string {
 	return "lpop"
 }
 
+func (s side) word() string {
+	if s == right {
+		return "right"
+	}
+	return "left"
+}
+
 func (s side) popWord() string {
 	if s == right {
 		return "RPOP"

@@ -326,7 +326,7 @@ func (c *Call) move(m listMove) (moved bool, err error) {
 	from.Changed(m.from.popEvent())
 	changedIfGone(&from)
 	c.Reply.Bulk(elem)
-	c.logMove()
+	c.logMove(m)
 	return true, nil
 }
 
@@ -343,15 +343,20 @@ func (c *Call) moveWithin(k *keyspace.Key, l *value.List, m listMove, at int) er
 	}
 	k.ChangedBy(m.to.pushEvent(), 0)
 	k.Changed(m.from.popEvent())
-	c.logMove()
+	c.logMove(m)
 	return nil
 }
 
-// logMove keeps a move as one that does not wait.
-func (c *Call) logMove() {
+// logMove keeps a move as one that does not wait. Where the client has waited, Redis writes the sides
+// its own way.
+func (c *Call) logMove(m listMove) {
 	switch c.Spec.Name {
 	case "blmove":
-		c.logAs("LMOVE", 5)
+		if c.ReadyKey() == nil {
+			c.logAs("LMOVE", 5)
+		} else if c.Logs() {
+			c.Log(5).Str("LMOVE").Bytes(c.Args[1]).Bytes(c.Args[2]).Str(m.from.word()).Str(m.to.word())
+		}
 	case "brpoplpush":
 		c.logAs("RPOPLPUSH", 3)
 	}

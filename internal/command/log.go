@@ -165,6 +165,25 @@ func (c *Call) logMemberGone(m value.Member) {
 	}
 }
 
+// logPairs keeps ZADD of the first done of pairs, which a place gives two arguments for, and its member.
+func (c *Call) logPairs(pairs [][]byte, done int, arePlaces bool) {
+	if !c.Logs() {
+		return
+	}
+	sent := len(pairs)
+	if arePlaces {
+		sent += len(pairs) / 2
+	}
+	options := c.Args[1 : len(c.Args)-sent]
+	u := c.Log(1 + len(options) + done).Str("zadd")
+	for _, arg := range options {
+		u.Bytes(arg)
+	}
+	for _, arg := range pairs[:done] {
+		u.Bytes(arg)
+	}
+}
+
 // logFields keeps a command on fields of the hash at the first key: name key, words, FIELDS n field...
 func (c *Call) logFields(name string, at int64, words, fields [][]byte) {
 	if !c.Logs() {

@@ -105,9 +105,10 @@ func (c *Call) zadd(pairs [][]byte, o *zaddOptions) error {
 	}
 	var added, moved int64
 	var last zaddOutcome
-	for i := 0; i < len(pairs) && err == nil; i += 2 {
-		score, _ := resp.ParseFloat(pairs[i])
-		if last, err = zaddOne(z, pairs[i+1], score, o); err == nil {
+	done := 0
+	for ; done < len(pairs) && err == nil; done += 2 {
+		score, _ := resp.ParseFloat(pairs[done])
+		if last, err = zaddOne(z, pairs[done+1], score, o); err == nil {
 			added += last.added
 			moved += last.moved
 		}
@@ -118,6 +119,12 @@ func (c *Call) zadd(pairs [][]byte, o *zaddOptions) error {
 			event = "zincr"
 		}
 		k.ChangedBy(event, added+moved)
+		if err != nil {
+			done -= 2 // the one that failed
+		}
+		if arePlaces := c.Spec.Name == "geoadd"; arePlaces || err != nil {
+			c.logPairs(pairs, done, arePlaces)
+		}
 	}
 	switch {
 	case err != nil:
