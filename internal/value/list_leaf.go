@@ -46,7 +46,8 @@ const (
 	packHead  = 6 // bytes of a listpack before its first element
 	packBytes = 7 // of an empty one
 
-	leafSpare = 64 // bytes of room that are nothing to save
+	leafSpare  = 64 // bytes of room that are nothing to save
+	manyLeaves = 16 // of a list in which the room for one more leaf is little
 )
 
 // leafLimit is how large a leaf may grow.
@@ -157,11 +158,17 @@ func writePack(lp, elements []byte, count int) {
 }
 
 // newOne returns a leaf of one element, plain when no listpack may hold it.
-func (n *listNodes) newOne(elem []byte, size int, atHead bool) mem.Ref {
+func (n *listNodes) newOne(elem []byte, size int) mem.Ref {
+	return n.newEnd(elem, size, false, 0)
+}
+
+// newEnd is newOne for an end of the list, where a leaf is expected to grow to a block of about so many
+// bytes.
+func (n *listNodes) newEnd(elem []byte, size int, atHead bool, expected int) mem.Ref {
 	if !n.limit.holds(packBytes+size, 1) {
 		return n.newPlain(elem)
 	}
-	r := n.newLeaf(leafPacked, n.roomToGrow(packBytes+size))
+	r := n.newLeaf(leafPacked, max(n.roomToGrow(packBytes+size), min(expected, n.limit.bytes)))
 	if r != 0 {
 		lp := n.placePack(r, packBytes+size, atHead)
 		lp[4], lp[5], lp[len(lp)-1] = 0, 0, 0xFF

@@ -65,7 +65,11 @@ func (n *listNodes) push(elem []byte, atHead bool) bool {
 		}
 		n.trim(&p)
 	}
-	return n.insertLeaf(&p, !atHead, n.newOne(elem, size, atHead), 1)
+	expected := 0
+	if n.seq.Leaves() >= manyLeaves {
+		expected = n.heap.Size(p.Leaf) // it grows like the last one, without a copy
+	}
+	return n.insertLeaf(&p, !atHead, n.newEnd(elem, size, atHead, expected), 1)
 }
 
 // end makes p lead to the first or the last leaf.
@@ -131,7 +135,7 @@ func (n *listNodes) insert(i int, elem []byte) bool {
 			if n.seq.Prev(&before) && n.fits(&before, size) {
 				return n.opened(&before) && n.put(&before, n.endOf(&before, false), elem, size)
 			}
-			return n.insertLeaf(&p, false, n.newOne(elem, size, false), 1)
+			return n.insertLeaf(&p, false, n.newOne(elem, size), 1)
 		}
 		if !large {
 			offset = n.seq.Count(&p) / 2
@@ -167,7 +171,7 @@ func (n *listNodes) set(i int, elem []byte) bool {
 	var p btree.Path
 	offset, size := n.seq.Find(i, &p), listpack.Size(elem)
 	if n.seq.Count(&p) == 1 && !(n.kind(p.Leaf) == leafPacked && n.limit.holds(packBytes+size, 1)) {
-		r := n.newOne(elem, size, false)
+		r := n.newOne(elem, size)
 		if r == 0 {
 			return false
 		}

@@ -43,7 +43,7 @@ func TestListSummaries(t *testing.T) {
 		{"squeezed", "element:%012d", 1, 0.6},
 	} {
 		n := newListNodes(newHeap(t, mem.Options{}), leafLimit{bytes: 7 << 10, elements: manyElements, depth: tc.depth})
-		const elements = 300_000
+		const elements = 150_000
 		for i := range elements {
 			if !n.push(fmt.Appendf(nil, tc.format, i), false) {
 				t.Fatal("push refused")
@@ -102,7 +102,7 @@ func changeSummarized(t *testing.T, name string, n *listNodes, elements int) {
 		}
 	}
 	for i := range 100 {
-		if from := i * 1000; !n.remove(from, 700) {
+		if from := i * 500; !n.remove(from, 400) {
 			t.Fatal("refused")
 		}
 	}
