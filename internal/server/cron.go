@@ -8,6 +8,7 @@
 package server
 
 import (
+	"runtime"
 	"time"
 
 	"tarn/internal/clock"
@@ -24,6 +25,12 @@ const (
 
 	freeRest = 200 * time.Microsecond // between slices of background freeing
 	freeIdle = 100 * time.Millisecond
+
+	// Go looks for garbage on its heap when the heap has doubled. After a large reply, or a command's
+	// long arguments, that may never be, and meanwhile they count as memory in use: above garbageFloor
+	// bytes it is told to look every garbageRest.
+	garbageFloor = 32 << 20
+	garbageRest  = 5 * time.Second
 
 	sampleEvery = 100 * time.Millisecond
 )
@@ -115,14 +122,19 @@ func (s *Server) sweep(tx *keyspace.Tx) {
 	}
 }
 
-// free gives back the memory of what was flushed in the background, and what the heaps hold idle.
+// free gives back the memory of what was flushed in the background, what the heaps hold idle, and
+// what is garbage.
 func (s *Server) free(tx *keyspace.Tx) {
+	collected := s.clock.Mono()
 	for {
 		switch {
 		case tx.FreeLazily():
 			time.Sleep(freeRest)
 		case s.keyspace.Trim():
 			time.Sleep(freeRest)
+		case s.clock.Mono()-collected > int64(garbageRest) && goHeap() > garbageFloor:
+			runtime.GC()
+			collected = s.clock.Mono()
 		default:
 			time.Sleep(freeIdle)
 		}

@@ -140,3 +140,32 @@ func TestLongRepliesLimited(t *testing.T) {
 		_ = writer.Close()
 	})
 }
+
+// TestGarbageIsNotInUse has a client hold a large reply and go: what it held is not in use any more,
+// though nothing happens that would need memory.
+func TestGarbageIsNotInUse(t *testing.T) {
+	s := tarn(t).serve(t, "--save", "")
+	c := s.dial()
+	c.Must(t, "SETRANGE", "large", strconv.Itoa(20<<20), "x")
+	used := func() int64 {
+		n, err := strconv.ParseInt(s.info("used_memory"), 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if held := used(); held < 20<<20 {
+		t.Fatalf("%d bytes are in use with 20 MiB of data", held)
+	}
+	slow := s.dial()
+	for range 10 {
+		if err := slow.Write(harness.AppendCommand(nil, "GET", "large")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	await(t, "replies to wait", func() bool { return used() > 100<<20 })
+	_ = slow.Close()
+	await(t, "their memory to be free", func() bool { return used() < 60<<20 })
+	_ = c.Close()
+	s.stop()
+}
