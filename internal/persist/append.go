@@ -390,6 +390,15 @@ func (w *logWriter) isSynced() bool {
 	return w.synced == w.written
 }
 
+// measure takes the size of the file from the disk.
+func (w *logWriter) measure() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if st, err := w.file.Stat(); err == nil {
+		w.size = st.Size()
+	}
+}
+
 // nap lets units gather when there are many. Nobody waits for them then.
 func (w *logWriter) nap() {
 	now := w.p.mono()

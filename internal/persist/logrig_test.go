@@ -36,6 +36,7 @@ func (r *rig) noteBehind(on bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.behind = on
+	r.told.Broadcast()
 }
 
 // awaitDurable returns when the log is on the disk up to position, and whether it is.

@@ -72,7 +72,11 @@ func (p *Store) Reread() error {
 	if err := p.readManifest(c); err != nil {
 		return ErrLoadLog
 	}
-	if err := p.loadLog(c, true); err != nil && !errors.Is(err, errLogEmpty) {
+	err := p.loadLog(c, true)
+	if w := p.writer(); w != nil {
+		w.measure() // somebody else may have changed the file, and its end may have been cut off
+	}
+	if err != nil && !errors.Is(err, errLogEmpty) {
 		return ErrLoadLog
 	}
 	p.saved.Store(p.o.Keyspace.Dirty())
