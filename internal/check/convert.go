@@ -82,6 +82,12 @@ func (t *Tool) convert(in, out string, o ConvertOptions) error {
 	l := &losses{t: t}
 	work := ".tarn-convert-" + strconv.Itoa(t.Pid)
 	dir := filepath.Dir(out)
+	if out == "" {
+		dir = "/"
+	}
+	if _, err := t.Files.Stat(dir); err != nil {
+		return fmt.Errorf("%s could not be written: %s", out, reason(err))
+	}
 	e, err := t.newEngine(l, "--dir", dir, "--dbfilename", filepath.Base(out), "--rdb-version", strconv.Itoa(o.Version),
 		"--appenddirname", work, "--appendfilename", "convert", "--aof-use-rdb-preamble", "no")
 	if err != nil {
