@@ -329,6 +329,22 @@ func TestScanStrict(t *testing.T) {
 	}
 }
 
+// TestScanAllocates: what a Scanner takes of Go's memory does not depend on how many commands there are.
+func TestScanAllocates(t *testing.T) {
+	scan := func(commands int) float64 {
+		log := strings.Repeat(command("SET", "key", "value"), commands)
+		return testing.AllocsPerRun(5, func() {
+			s := NewScanner(strings.NewReader(log), ScanOptions{RunBytes: 4096})
+			for err := error(nil); err == nil; {
+				_, err = s.Next()
+			}
+		})
+	}
+	if few, many := scan(10), scan(10000); many > few {
+		t.Errorf("%v allocations for 10 commands, %v for 10,000", few, many)
+	}
+}
+
 // checkAny reads any bytes as a log and checks what must hold whatever they are.
 func checkAny(t *testing.T, b []byte, size int) {
 	t.Helper()

@@ -102,6 +102,8 @@ func TestConvertLosses(t *testing.T) {
 		{in: request("SELECT", "5") + hash, version: 9, lost: []string{`lost: db 5 key "h"`}, left: []string{"HMSET"}, not: "HPEXPIREAT"},
 		{in: stream, version: 10},
 		{in: plain, version: 9},
+		{in: file("\xfc\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01a\x01v"), version: 10, left: []string{"SET", "PEXPIREAT", "1"}}, // past its deadline
+		{in: request("SET", "a", "1") + request("PEXPIREAT", "a", "4102444800000"), version: 10, left: []string{"PEXPIREAT", "4102444800000"}},
 		{in: stream + plain, version: 9, lost: []string{`lost: db 0 key "s": how many entries were ever added`}, left: []string{"XADD", "s", "2-1", "XADD", "p", "1-1"}},
 		{in: file("\x00\x01a\x01v", library), version: 10, lost: []string{"lost: the file: a library of functions"}, left: []string{"SET"}},
 		{in: file("\x00\x01a\x01v") + hash + stream, version: 9, lost: []string{"3 keys, 2 things"}},
@@ -167,6 +169,7 @@ func TestConvertRefuses(t *testing.T) {
 		{set + request("RPUSH", "a", "1"), ConvertOptions{}, "rpush fails: WRONGTYPE"},
 		{file("\x02\x01b\x02\x01m\x01m"), ConvertOptions{}, "key \"b\""},
 		{file()[:12], ConvertOptions{}, "the data ends early"},
+		{file("\x00\x01a\x01v", "\x00\x01b\x01v", "\x00\x01a\x01w"), ConvertOptions{}, "key \"a\": the key is there twice"},
 		{set, ConvertOptions{Version: 3}, "version"},
 		{set, ConvertOptions{Version: 13}, "version"},
 	} {

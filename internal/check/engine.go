@@ -176,6 +176,9 @@ func (e *engine) insert(rec *rdb.Record) error {
 	e.tx.LockHash(e.tx.Hash(rec.Key))
 	defer e.tx.Unlock()
 	k := e.tx.Key(rec.DB, rec.Key, keyspace.Peek)
+	if k.Exists() {
+		return errors.New("the key is there twice")
+	}
 	err := e.set(&k, rec.Value)
 	switch {
 	case errors.Is(err, rdb.ErrUnsupported):
