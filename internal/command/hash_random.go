@@ -34,11 +34,8 @@ func hrandfield(c *Call) error {
 	switch {
 	case length == 0 || count == 0:
 		c.Reply.Array(0)
-	case count < -maxDraws:
-		return ErrOutOfRange
 	case count < 0:
-		c.replyPairs(int(-count), values)
-		h.Draw(c.Tx.Rand(), -count, reply)
+		return c.draw(-count, func(n int) { c.replyPairs(n, values) }, func(n int64) { h.Draw(c.Tx.Rand(), n, reply) })
 	case count < int64(length):
 		c.replyPairs(int(count), values)
 		h.Sample(c.Tx.Rand(), int(count), reply)

@@ -12,9 +12,6 @@ import (
 	"tarn/internal/value"
 )
 
-// maxDraws is the most members that one command draws, since they are replied at once.
-const maxDraws = 1 << 26
-
 func spop(c *Call) error {
 	switch len(c.Args) {
 	case 2:
@@ -120,11 +117,8 @@ func (c *Call) srandmembers(k *keyspace.Key, s value.Set, count int64) error {
 	switch {
 	case length == 0 || count == 0:
 		c.Reply.Array(0)
-	case count < -maxDraws:
-		return ErrOutOfRange
 	case count < 0:
-		c.Reply.Array(int(-count))
-		s.Draw(c.Tx.Rand(), -count, c.replyMember)
+		return c.draw(-count, c.Reply.Array, func(n int64) { s.Draw(c.Tx.Rand(), n, c.replyMember) })
 	case count >= int64(length):
 		c.Reply.Array(length)
 		c.replyMembers(k, s)

@@ -44,7 +44,7 @@ func zrandmember(c *Call) error {
 	case length == 0 || count == 0:
 		c.Reply.Array(0)
 	case count < 0:
-		c.replyDraws(z, -count, scores)
+		return c.draw(-count, func(n int) { c.replyPairs(n, scores) }, func(n int64) { c.replyDraws(z, n, scores) })
 	case count >= int64(length):
 		c.replyPairs(length, scores)
 		c.eachPair(z, length, scores)
@@ -81,9 +81,8 @@ func (c *Call) eachPair(z value.ZSet, length int, scores bool) {
 	})
 }
 
-// replyDraws replies with so many members, each drawn from all.
+// replyDraws adds so many members to the reply, each drawn from all.
 func (c *Call) replyDraws(z value.ZSet, draws int64, scores bool) {
-	c.replyPairs(int(draws), scores)
 	for random := c.Tx.Rand(); draws > 0; draws-- {
 		rank := random.IntN(z.Len())
 		z.Each(rank, rank+1, false, func(m value.Member, score float64) bool {
