@@ -57,7 +57,7 @@ func (w *Worker) perform(s *command.Session, spec *command.Spec, args [][]byte) 
 	before := w.tx.Dirty.Load()
 	w.call.Logged = false
 	err := spec.Run(&w.call)
-	if w.tx.Dirty.Load() != before && !w.call.Logged && w.unit.Active() && spec.Name != "exec" {
+	if w.tx.Dirty.Load() != before && !w.call.Logged && w.call.Logs() && spec.Name != "exec" {
 		w.unit.Command(int(s.DB), args)
 	}
 	return err

@@ -113,7 +113,7 @@ func (w *Worker) run(s *command.Session, r *request) bool {
 	if s.State&command.Unusual != 0 {
 		w.muffle(s, mark)
 	}
-	if w.tx.Stirred() {
+	if w.tx.Stirred() && w.replayer == nil {
 		w.serve()
 	}
 	return true
@@ -210,7 +210,7 @@ func (w *Worker) lock(s *command.Session, r *request) bool {
 		return true
 	}
 	for w.lockAs(kind, s, r) {
-		if !w.tx.Unserved() {
+		if w.replayer != nil || !w.tx.Unserved() {
 			return true
 		}
 		if kind == lockQueue {

@@ -56,6 +56,7 @@ func (e *ReplayError) Unwrap() error { return e.Err }
 func (d *Dispatcher) NewReplayer() *Replayer {
 	r := &Replayer{d: d, w: d.newWorker(d.env.Commands.NewAside())}
 	r.w.replayer, r.w.cfg = r, nil
+	r.w.call.Unit = nil // what a log holds is not logged again
 	r.session.State = command.Replaying
 	r.session.Proto = resp.RESP2
 	r.session.Conn = noConn{}
@@ -99,8 +100,10 @@ func (r *Replayer) Feed(b []byte) (used int, err error) {
 // Pending tells whether a MULTI is open.
 func (r *Replayer) Pending() bool { return r.session.State&command.InMulti != 0 }
 
-// Close ends the replayer. What an open MULTI has queued is dropped.
+// Close ends the replayer. What an open MULTI has queued is dropped. Who waits for keys is served now, by
+// what the keys hold in the end.
 func (r *Replayer) Close() {
+	r.d.Sweep(r.w.tx)
 	r.session.DropQueue()
 	r.session.Unwatch(r.w.tx)
 	r.d.env.Keyspace.CloseTx(r.w.tx)

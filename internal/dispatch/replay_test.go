@@ -96,6 +96,12 @@ func replay(t *testing.T, r *rig, stream []byte) {
 	t.Helper()
 	r.d.SetLoading(true)
 	p := r.d.NewReplayer()
+	reader := r.d.Journal().Open() // as for DEBUG LOADAOF
+	defer func() {
+		if lines, _ := units(reader); len(lines) > 0 {
+			t.Errorf("logged again: %q", lines)
+		}
+	}()
 	p.Refused = func(command string, err error) { t.Errorf("%s: %s", command, err) }
 	if used, err := p.Feed(stream); used != len(stream) || err != nil || p.Pending() {
 		t.Fatalf("%d of %d bytes replayed, %v, open transaction %t", used, len(stream), err, p.Pending())
