@@ -132,6 +132,8 @@ func (c *Call) changeFields(ops []fieldOp, highest int64) error {
 	}
 	if changes > 0 {
 		k.ChangedBy("setbit", changes)
+	} else if grown {
+		c.logSent() // Redis forgets it: the string is longer for an operation that failed
 	}
 	return nil
 }

@@ -232,7 +232,8 @@ func hincrbyfloat(c *Call) error {
 		return err
 	}
 	before := resp.LongDoubleFromInt(0)
-	if v, found := h.Get(c.Args[2]); found {
+	v, deadline, found := h.GetTimed(c.Args[2])
+	if found {
 		if before, ok = resp.LongDoubleFromInt(v.Int), v.IsInt; !ok {
 			before, ok = resp.ParseLongDouble(v.Str)
 		}
@@ -251,6 +252,9 @@ func hincrbyfloat(c *Call) error {
 	k.Changed("hincrbyfloat")
 	if c.Logs() {
 		c.Log(4).Str("HSET").Bytes(c.Args[1]).Bytes(c.Args[2]).Bytes(text)
+		if found && deadline != keyspace.NoDeadline { // which HSET ends
+			c.logFields("HPEXPIREAT", deadline, nil, c.Args[2:3])
+		}
 	}
 	c.Reply.Bulk(text)
 	return nil

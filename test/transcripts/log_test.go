@@ -3,7 +3,7 @@
 // chance and time decide may differ: times by a minute, and which member SPOP takes.
 //
 // Where Tarn goes by Redis 7.2 it keeps more of consumer groups: how far one has read, and consumers
-// that got nothing.
+// that got nothing. And it keeps a BITFIELD that did nothing but make the string longer.
 
 package transcripts
 
@@ -185,9 +185,10 @@ func around(log []logEntry, at int) string {
 	return strings.Join(lines, "\n\t")
 }
 
-// isExtra tells whether a command is one that Redis 7.0 does not log.
+// isExtra tells whether a command is one that Redis 7.0 does not log: a BITFIELD that failed may have made
+// the string longer.
 func (e logEntry) isExtra() bool {
-	return e.args[0] == "XGROUP" && (e.args[1] == "SETID" && len(e.args) == 7 || e.args[1] == "CREATECONSUMER")
+	return strings.EqualFold(e.args[0], "BITFIELD") || e.args[0] == "XGROUP" && (e.args[1] == "SETID" && len(e.args) == 7 || e.args[1] == "CREATECONSUMER")
 }
 
 // matches tells whether a command is the wanted one.
