@@ -593,5 +593,11 @@ func FuzzStreamNode(f *testing.F) {
 		if len(there) != live || !slices.Equal(there, back) || n.lastID() != last {
 			t.Fatalf("%d live, last %v: %v, and backwards %v", live, last, there, back)
 		}
+		for _, id := range there {
+			w := n.walk(false)
+			if w.seek(id); !w.next(&e) || e.ID != id {
+				t.Fatalf("sought %v, found %v, among %v", id, e.ID, there)
+			}
+		}
 	})
 }
