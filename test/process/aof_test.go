@@ -304,3 +304,55 @@ func TestLogsAreExchanged(t *testing.T) {
 		}
 	}
 }
+
+// TestBasesOfCommands compares, byte for byte, the bases that both servers write as commands, of data
+// whose order both keep.
+func TestBasesOfCommands(t *testing.T) {
+	many := func(command string, count int, element func(i int) string) string {
+		for i := range count {
+			command += " " + element(i)
+		}
+		return command
+	}
+	scripts := [][]string{
+		{"SET k v", "PEXPIREAT k 99999999999999"},
+		{"SET k 12345", "SELECT 3", "SET other -7"},
+		{many("RPUSH k", 200, func(i int) string { return "e" + strconv.Itoa(i) })},
+		{many("RPUSH k", 64, strconv.Itoa)},
+		{"RPUSH k " + strings.Repeat("long", 5000) + " 1 -2 x"},
+		{many("SADD k", 130, strconv.Itoa)},
+		{many("ZADD k", 100, func(i int) string { return strconv.FormatFloat(float64(i*i)/7, 'g', -1, 64) + " m" + strconv.Itoa(i) })},
+		{"ZADD k inf a -inf b 1e300 c -0.1 d 3 e 1e-7 f"},
+		{many("HSET k", 65, func(i int) string { return "f" + strconv.Itoa(i) + " " + strconv.Itoa(i) })},
+		{many("XADD k 1-1", 5, func(i int) string { return "f" + strconv.Itoa(i) + " v" }), "XADD k 1-2 f0 v", "XADD k 5-0 a b", "XDEL k 1-2"},
+		{"XADD k 1-1 a b", "XDEL k 1-1"},
+		{"XADD k 1-1 a b", "XADD k 2-1 a b", "XGROUP CREATE k g 0", "XGROUP CREATE k h 2-1", "XGROUP CREATECONSUMER k g c", "XCLAIM k g d 0 1-1 TIME 1600000000000 RETRYCOUNT 7 FORCE JUSTID"},
+	}
+	var bases [2][]string
+	for i, p := range []program{oracle(t), tarn(t)} {
+		dir := t.TempDir()
+		s := p.serveIn(t, dir, "--save", "", "--aof-use-rdb-preamble", "no")
+		c := s.dial()
+		for n, script := range scripts {
+			c.Must(t, "FLUSHALL")
+			c.Must(t, "SELECT", "0")
+			for _, cmd := range script {
+				c.Must(t, strings.Fields(cmd)...)
+			}
+			c.Must(t, "BGREWRITEAOF")
+			await(t, "the rewrite has ended", func() bool {
+				return strings.Contains(c.Must(t, "INFO", "persistence").Text, "aof_rewrite_in_progress:0")
+			})
+			b, err := os.ReadFile(filepath.Join(dir, logFolder, fmt.Sprintf("appendonly.aof.%d.base.aof", n+1)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			bases[i] = append(bases[i], string(b))
+		}
+	}
+	for i, script := range scripts {
+		if bases[1][i] != bases[0][i] {
+			t.Errorf("%.100q becomes\n%.800q\nwant\n%.800q", script, bases[1][i], bases[0][i])
+		}
+	}
+}
