@@ -219,6 +219,42 @@ func TestDamagedValues(t *testing.T) {
 	wants(t, said, "2 keys read", "1 expires", "1 already expired")
 }
 
+// TestLargeValues: values that are read in pieces are judged like others, and what follows them is found.
+func TestLargeValues(t *testing.T) {
+	const after = "\x00\x05after\x01v"
+	length := func(n int) string { return string([]byte{0x80, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}) }
+	members := func(n int, twice bool) string {
+		var b strings.Builder
+		b.WriteString("\x02\x05large" + length(n))
+		for i := range n {
+			if twice && i == n/2 {
+				i--
+			}
+			fmt.Fprintf(&b, "\x10member%010d", i)
+		}
+		return b.String()
+	}
+	text := "\x00\x05large" + length(3<<20) + strings.Repeat("x", 3<<20)
+	for _, tc := range []struct {
+		name, text string
+		good       bool
+		want       []string
+	}{
+		{"string", file(text, after), true, []string{"2 keys read"}},
+		{"set", file(members(100_000, false), after), true, []string{"2 keys read"}},
+		{"member twice", file(members(100_000, true), after), false, []string{"the same member twice", "Reading key 'large'", "1 of 2 values are damaged", "2 keys read"}},
+		{"string cut off", file(text)[:1<<20], false, []string{"Unexpected EOF", "cannot be read"}},
+		{"set cut off", file(members(100_000, false))[:1<<20], false, []string{"Unexpected EOF"}},
+	} {
+		path := write(t, filepath.Join(t.TempDir(), "a.rdb"), tc.text)
+		good, said := try("", func(t *Tool) bool { return t.RDB(path) })
+		if good != tc.good {
+			t.Errorf("%s: good %t, want %t", tc.name, good, tc.good)
+		}
+		wants(t, said, tc.want...)
+	}
+}
+
 func TestBackup(t *testing.T) {
 	dir := t.TempDir()
 	set := request("SET", "a", "1")
