@@ -76,7 +76,7 @@ func (l *lookup) wrongPayload(payload []byte) string {
 		l.place, err = newScratch()
 	}
 	if err == nil {
-		err = l.place.hold(v, nil)
+		err = l.place.hold(v)
 	}
 	if err != nil {
 		return "a value that does not decode: " + err.Error()

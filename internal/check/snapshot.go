@@ -114,7 +114,7 @@ func (s *snapshot) read(t *Tool, r io.Reader, size int64) error {
 	}
 	result, err := rdb.Load(r, options, workers, func(worker int, rec *rdb.Record) error {
 		s.count(rec, now)
-		s.note(rec, places[worker].hold(rec.Value, nil))
+		s.note(rec, places[worker].hold(rec.Value))
 		return nil
 	})
 	s.Result = result

@@ -41,19 +41,15 @@ func (s *scratch) close() error {
 	return s.ks.Close()
 }
 
-// hold loads a value and calls use with the key that holds it, if it is not nil; then there is no
-// such key. An empty collection is no error, and no key. Errors: those of object.Loader.Load, and use's.
-func (s *scratch) hold(v rdb.Value, use func(k *keyspace.Key) error) error {
-	if v.Type == rdb.TypeString && use == nil {
+// hold loads a value. An empty collection is no error. Errors: those of object.Loader.Load.
+func (s *scratch) hold(v rdb.Value) error {
+	if v.Type == rdb.TypeString {
 		return s.decode(v)
 	}
 	s.tx.LockHash(s.hash)
 	defer s.tx.Unlock()
 	k := s.tx.KeyHashed(0, s.name, s.hash, keyspace.Peek)
-	err := s.load(&k, v)
-	if err == nil && use != nil {
-		err = use(&k)
-	}
+	err := s.loader.Load(&k, v)
 	if errors.Is(err, object.ErrEmpty) {
 		err = nil
 	}
@@ -61,16 +57,6 @@ func (s *scratch) hold(v rdb.Value, use func(k *keyspace.Key) error) error {
 		k.Delete()
 	}
 	return err
-}
-
-func (s *scratch) load(k *keyspace.Key, v rdb.Value) error {
-	if v.Type != rdb.TypeString {
-		return s.loader.Load(k, v)
-	}
-	if err := s.decode(v); err != nil {
-		return err
-	}
-	return k.SetString(s.decoded, keyspace.Auto, keyspace.NoDeadline)
 }
 
 // decode decodes a string. Errors: rdb.ErrCorrupt.
