@@ -56,7 +56,8 @@ func (n *listNodes) pushInPlace(p *btree.Path, elem []byte, size int, atHead boo
 	return n.seq.Add(p, 1)
 }
 
-// popInPlace removes the first element or the last, if its leaf keeps others and its block.
+// popInPlace removes the first element or the last, if its leaf keeps others and its block, which is
+// too large soon: of a long list that does not matter, since the leaf goes or fills again.
 func (n *listNodes) popInPlace(tail bool) bool {
 	var p btree.Path
 	n.end(&p, !tail)
@@ -71,7 +72,7 @@ func (n *listNodes) popInPlace(tail bool) bool {
 	} else {
 		size = listpack.EntrySize(lp, packHead)
 	}
-	if len(block)-leafHead > 2*(total-size)+leafSpare {
+	if n.seq.Leaves() < manyLeaves && len(block)-leafHead > 2*(total-size)+leafSpare {
 		return false // it is to move to a smaller block
 	}
 	if tail {

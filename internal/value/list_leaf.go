@@ -8,7 +8,8 @@
 //
 // All numbers are little endian. A summary is the ref of a block (list_summary.go). A listpack stands anywhere in its block, so that what comes and
 // goes at either end of it moves its head of six bytes and nothing else. A leaf that elements are
-// pushed to has room to spare; one that has lost half its elements moves to a smaller block.
+// pushed to has room to spare; one that has lost half its elements moves to a smaller block, except at the ends
+// of a long list.
 //
 // While the list is saved (list_save.go), a leaf of the old epoch is not changed: a copy is, and takes
 // its place. Everything here that may need memory says so by its result, and has then changed
