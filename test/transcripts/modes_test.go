@@ -15,6 +15,7 @@ var plain = Mode{Name: "plain"}
 // sharedModes are those that redis-server has too, by which they are proved.
 var sharedModes = []Mode{
 	{Name: "reload", After: reload},
+	{Name: "log", Directives: []string{"appendonly yes"}, After: loadLog},
 	{Name: "multi", Multi: true},
 	{Name: "snapshot", Directives: []string{"rdb-key-save-delay 400"}, Before: keepSnapshotRunning},
 	{Name: "io-threads", Directives: []string{"io-threads 2"}},
@@ -38,6 +39,15 @@ func reload(control *harness.Conn) error {
 	v, err := control.Do("DEBUG", "RELOAD")
 	if err == nil && v.IsError() {
 		err = fmt.Errorf("DEBUG RELOAD: %s", v.Text)
+	}
+	return err
+}
+
+// loadLog empties the server and has it do again what its append-only log holds.
+func loadLog(control *harness.Conn) error {
+	v, err := control.Do("DEBUG", "LOADAOF")
+	if err == nil && v.IsError() {
+		err = fmt.Errorf("DEBUG LOADAOF: %s", v.Text)
 	}
 	return err
 }

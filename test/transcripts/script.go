@@ -88,7 +88,7 @@ func (s *Step) Silent() bool { return s.Has("send") || s.Has("part") }
 var (
 	sendLine = regexp.MustCompile(`^([A-Z]?)>([a-z0-9:,]*)(?: (.*))?$`)
 	modsOf   = []string{"sorted", "like", "near", "fields", "until", "send", "read", "raw", "part"}
-	modesOf  = []string{"reload", "snapshot", "shards", "resp3", "multi", "io-threads"}
+	modesOf  = []string{"reload", "log", "snapshot", "shards", "resp3", "multi", "io-threads"}
 )
 
 // parser holds what Parse has read so far.
