@@ -40,7 +40,7 @@ var mutations = []mutation{
 	{"a deadline is changed in place", "expire.go", "\t\tk.beforeChange()\n\t\tif !k.d.deadlines.Insert(", unless + "\nif !k.d.deadlines.Insert("},
 	{"Splice changes an entry in place", "collection.go", "\t\tk.beforeChange()\n\t\tall := k.e.bytes(l.value, max(n, l.valueLen))\n", unless + "\nall := k.e.bytes(l.value, max(n, l.valueLen))\n"},
 	{"Splice changes a block in place", "collection.go", "\tk.beforeChange()\n\tif n > size {\n", unless + "\nif n > size {\n"},
-	{"a Big is changed without being claimed", "big.go", "\tk.beforeChange()\n\tif handle := k.e.handle(k.e.layout()); len(k.sh.bigs.at(handle).readers) > 0 {\n", unless + "\nif handle := k.e.handle(k.e.layout()); len(k.sh.bigs.at(handle).readers) > 0 {\n"},
+	{"a Big is changed without being claimed", "big.go", "\tk.beforeChange()\n\thandle := k.e.bigHandle()\n", unless + "\nhandle := k.e.bigHandle()\n"},
 	{"a Big is moved without being claimed", "big.go", "\tk.beforeChange()\n\tl := k.e.layout()\n", unless + "\nl := k.e.layout()\n"},
 	{"a Big is freed before it is saved", "big.go", "\tif st := b.at(handle); st.doomed && !st.cut &&", "if st := b.at(handle); st.doomed && (!st.cut || mutant(NAME)) &&"},
 	{"moving a block hands over nothing", "database.go", "\tk.beforeChange()\n\tl := k.e.layout()\n", unless + "\nl := k.e.layout()\n"},
