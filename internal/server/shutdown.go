@@ -109,6 +109,7 @@ func (s *Server) end(o command.ShutdownOptions) {
 	}
 	s.notify("STOPPING=1\n")
 	s.removeFiles()
+	s.network.unlisten() // before clients can see the end: who starts the next server needs the port
 	s.clients.hangUp()
 	s.log.Warning("Redis is now ready to exit, bye bye...")
 	os.Exit(0)
