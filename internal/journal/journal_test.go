@@ -69,6 +69,26 @@ func TestUnitReadsBack(t *testing.T) {
 	}
 }
 
+func TestTruncatedOpsAreNotKept(t *testing.T) {
+	j := New()
+	r, u := j.Open(), j.NewUnit()
+	empty := u.Mark()
+	u.Op(0, 1).Str("dropped")
+	u.Truncate(empty)
+	u.Commit(1)
+	u.Op(2, 1).Str("kept")
+	m := u.Mark()
+	u.Op(0, 2).Str("dropped").Int(5)
+	u.Op(0, 1).Str("dropped")
+	u.Truncate(m)
+	u.Op(0, 1).Str("too")
+	u.Commit(7)
+	want := []string{`7:2 2 "*1\r\n$4\r\nkept\r\n" 0 "*1\r\n$3\r\ntoo\r\n"`}
+	if got, _ := read(r, 1<<20, -1); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // modelReader is a reader and what it has yet to read.
 type modelReader struct {
 	r    *Reader

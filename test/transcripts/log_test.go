@@ -33,6 +33,10 @@ func TestLogs(t *testing.T) {
 		}
 		t.Run(script.Name, func(t *testing.T) {
 			want, got := right.playLogged(t, script), judged.playLogged(t, script)
+			if script.Name == "blocking/swapdb" { // redis-server serves what SWAPDB made ready in any order
+				inAnyOrder(want)
+				inAnyOrder(got)
+			}
 			if err := compareLogs(got, want, !waitsOrReads(script)); err != nil {
 				t.Error(err)
 			}
@@ -62,6 +66,10 @@ func TestRandomLogs(t *testing.T) {
 // a key serves, and of what Tarn keeps more of.
 func waitsOrReads(s *Script) bool {
 	return strings.HasPrefix(s.Name, "blocking/") || strings.HasPrefix(s.Name, "stream/")
+}
+
+func inAnyOrder(log []logEntry) {
+	slices.SortStableFunc(log, func(a, b logEntry) int { return slices.Compare(a.args, b.args) })
 }
 
 // rewritesLog tells whether a script makes servers begin their logs anew, which they do in their own
