@@ -402,12 +402,15 @@ func xdel(c *Call) error {
 	}
 	s = k.EditBig().(*value.Stream)
 	deleted := int64(0)
-	for _, arg := range c.Args[2:] {
+	for i, arg := range c.Args[2:] {
 		id, _ := parseStreamID(arg, 0, nil)
 		found, ok := s.Delete(id)
 		if !ok {
 			if deleted == 0 {
 				return keyspace.ErrOutOfMemory
+			}
+			if c.Logs() {
+				c.logArgs(c.Args[:2+i])
 			}
 			break
 		}
