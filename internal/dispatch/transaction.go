@@ -123,10 +123,20 @@ func (d *Dispatcher) Exec(c *command.Call) error {
 	}
 	c.Reply.Array(len(queue))
 	c.InExec = true
+	limit, over := w.cfg.ClientOutputBufferLimit.Normal.HardBytes, false
 	for i := range queue {
+		mark := c.Reply.Mark()
 		w.nested(s, &queue[i])
+		if over {
+			c.Reply.Truncate(mark)
+		}
+		over = over || limit > 0 && int64(c.Reply.Len()) > limit
 	}
 	c.InExec = false
+	if over { // the transaction is done, but its replies are more than the client may leave unread
+		s.State |= command.Killed
+		w.d.env.Host.Warn("Client " + s.Conn.Addr() + " closed for overcoming of output buffer limits, by the replies of a transaction.")
+	}
 	return nil
 }
 

@@ -307,3 +307,23 @@ func TestFewFiles(t *testing.T) {
 		inOrder(t, none.log(), "Your current 'ulimit -n' of 30 is not enough for the server to start. Please increase your open file limit to at least 10032. Exiting.")
 	})
 }
+
+// TestTransactionOverOutputLimit: a client does not make the server build, by one EXEC, more replies than
+// it may leave unread.
+func TestTransactionOverOutputLimit(t *testing.T) {
+	s := tarn(t).serve(t, "--save", "")
+	s.must("CONFIG", "SET", "client-output-buffer-limit", "normal 1mb 0 0")
+	c := s.dial()
+	c.Must(t, "SETRANGE", "large", "200000", "x")
+	c.Must(t, "MULTI")
+	for range 1000 {
+		c.Must(t, "GET", "large")
+	}
+	c.Must(t, "INCR", "done")
+	if v, err := c.Do("EXEC"); err == nil {
+		t.Errorf("EXEC: %.100s, want a closed connection", v)
+	}
+	if got := s.must("GET", "done").Text; got != "1" {
+		t.Errorf("the transaction's last command: %q, want it done", got)
+	}
+}
