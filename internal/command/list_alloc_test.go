@@ -58,6 +58,9 @@ func listRequests(line, list string) (requests []byte) {
 
 func TestListsAllocateNothing(t *testing.T) {
 	for _, list := range []string{"small", "large", "squeezed"} {
+		if list == "squeezed" && underRace { // its leaves are read in buffers of a pool, which the race detector empties
+			continue
+		}
 		c := listServer(t, list)
 		for _, line := range frugalLists {
 			requests := listRequests(line, list)
