@@ -15,7 +15,7 @@ var plain = Mode{Name: "plain"}
 // sharedModes are those that redis-server has too, by which they are proved.
 var sharedModes = []Mode{
 	{Name: "reload", After: reload},
-	{Name: "log", Directives: []string{"appendonly yes"}, After: loadLog},
+	{Name: "log", Directives: []string{"appendonly yes", "auto-aof-rewrite-min-size 32kb"}, After: loadLog}, // and rewritten meanwhile
 	{Name: "multi", Multi: true},
 	{Name: "snapshot", Directives: []string{"rdb-key-save-delay 400"}, Before: keepSnapshotRunning},
 	{Name: "io-threads", Directives: []string{"io-threads 2"}},
