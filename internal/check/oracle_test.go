@@ -161,7 +161,8 @@ func TestOracleRDB(t *testing.T) {
 }
 
 // TestOracleDamagedRDB changes bytes: whatever this room calls good, redis-check-rdb does. The other way
-// round it may be stricter, in what it decodes that the tool does not.
+// round it may be stricter, in what it decodes that the tool does not. Where the tool refuses what a
+// redis-server loads, the server is right.
 func TestOracleDamagedRDB(t *testing.T) {
 	tool := oracle{harness.LookPath(t, "redis-check-rdb")}
 	rdb := dump(t)
@@ -178,14 +179,19 @@ func TestOracleDamagedRDB(t *testing.T) {
 			found++
 			continue
 		}
-		if want, wantSaid := tool.run(t, "", path); !want {
-			t.Errorf("byte %d is %#x: good, but redis-check-rdb says\n%s\nwe said\n%s", at, b[at], wantSaid, said)
+		if want, wantSaid := tool.run(t, "", path); !want && !typesSince70.MatchString(wantSaid) {
+			// The tool of 7.0 calls a key without elements an unexpected end; the server skips it, and decides.
+			t.Logf("byte %d is %#x: good, but redis-check-rdb says\n%s\nwe said\n%s", at, b[at], wantSaid, said)
+			harness.Oracle(t).Start(t, "dir "+harness.Quote(filepath.Dir(path)), "dbfilename "+filepath.Base(path)).Stop()
 		}
 	}
 	if found == 0 {
 		t.Error("no damage was found")
 	}
 }
+
+// typesSince70 matches a complaint about a type or an opcode that Redis 7.0 did not know yet.
+var typesSince70 = regexp.MustCompile(`Invalid object type: (2[0-9]|30|24[34])\b`)
 
 // TestOracleLoadsRepaired: a redis-server that refuses damaged logs starts on a repaired one, with the data
 // that the log still tells.
