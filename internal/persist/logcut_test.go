@@ -296,3 +296,26 @@ func TestCutIsExact(t *testing.T) {
 		t.Errorf("found %s (%v), step %d of %d", got.brief(), err, at, steps)
 	}
 }
+
+// TestRereadDuringRewrites shows that the log is loaded whole while rewrites replace its files.
+func TestRereadDuringRewrites(t *testing.T) {
+	r := newRig(t, newDisk(t), nil)
+	if err := r.boot(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 300 {
+		db, pairs := step(i + 1)
+		r.write(db, pairs...)
+		if _, err := r.p.BGRewrite(r.tx, false); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.p.Reread(); err != nil {
+			t.Fatalf("round %d: %v: %q", i, err, r.log.take())
+		}
+		r.p.Wait()
+		r.log.take()
+	}
+	if got := r.dataset(); placeIn(history(300), got) != 300 {
+		t.Errorf("found %s, step %d of 300", got.brief(), placeIn(history(300), got))
+	}
+}

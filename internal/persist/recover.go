@@ -38,15 +38,17 @@ var (
 // and ErrLoadLog is returned.
 func (p *Store) Recover() error {
 	c := p.o.Config.Current()
-	if err := p.readManifest(c); err != nil {
-		return ErrLoadLog
-	}
 	if !c.AppendOnly {
+		p.log.files.Lock()
+		err := p.readManifest(c)
+		p.log.files.Unlock()
+		if err != nil {
+			return ErrLoadLog
+		}
 		return p.Load()
 	}
-	p.cleanLogTemps(c)
 	began := p.mono()
-	err := p.loadLog(c, false)
+	err := p.readLog(c, false)
 	switch {
 	case errors.Is(err, errLogAbsent):
 	case err == nil, errors.Is(err, errLogEmpty), errors.Is(err, errLogCut):
@@ -69,10 +71,7 @@ func (p *Store) Reread() error {
 	p.tx.LockAll()
 	p.tx.Flush(-1, false)
 	p.tx.Unlock()
-	if err := p.readManifest(c); err != nil {
-		return ErrLoadLog
-	}
-	err := p.loadLog(c, true)
+	err := p.readLog(c, true)
 	if w := p.writer(); w != nil {
 		w.measure() // somebody else may have changed the file, and its end may have been cut off
 	}
@@ -84,10 +83,22 @@ func (p *Store) Reread() error {
 	return nil
 }
 
-// readManifest reads the manifest, if there is one. What is wrong is logged.
-func (p *Store) readManifest(c *config.Config) error {
+// readLog reads the manifest and loads its files. Meanwhile no rewrite removes any of them. alone: the world
+// is stopped, and the log is being written. Errors: the kinds above.
+func (p *Store) readLog(c *config.Config, alone bool) error {
 	p.log.files.Lock()
 	defer p.log.files.Unlock()
+	if err := p.readManifest(c); err != nil {
+		return err
+	}
+	if !alone {
+		p.cleanLogTemps(c)
+	}
+	return p.loadLog(c, alone)
+}
+
+// readManifest reads the manifest, if there is one. What is wrong is logged. The files are locked.
+func (p *Store) readManifest(c *config.Config) error {
 	data, err := vfs.ReadFile(p.o.Files, logPath(c, aof.ManifestName(c.AppendFilename)))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -111,7 +122,7 @@ func (p *Store) readManifest(c *config.Config) error {
 	return nil
 }
 
-// loadLog loads all files of the manifest. alone: the world is stopped. Errors: the kinds above.
+// loadLog loads all files of the manifest, as readLog says.
 func (p *Store) loadLog(c *config.Config, alone bool) error {
 	if err := p.upgrade(c); err != nil {
 		return err
@@ -183,14 +194,13 @@ func (p *Store) loadLog(c *config.Config, alone bool) error {
 	return nil
 }
 
-// upgrade makes a log of one file, as servers before 7.0 wrote it, the base of one with a manifest.
+// upgrade makes a log of one file, as servers before 7.0 wrote it, the base of one with a manifest. The files
+// are locked.
 func (p *Store) upgrade(c *config.Config) error {
 	old := filepath.Join(c.Dir, c.AppendFilename)
 	if st, err := p.o.Files.Stat(old); err != nil || st.IsDir() {
 		return nil
 	}
-	p.log.files.Lock()
-	defer p.log.files.Unlock()
 	m := p.log.manifest
 	if len(m.Live()) > 0 {
 		if _, err := p.o.Files.Stat(logPath(c, c.AppendFilename)); !m.IsUpgraded(c.AppendFilename) || !errors.Is(err, fs.ErrNotExist) {
