@@ -26,6 +26,10 @@ var rowsWanted = []string{
 	"snap: GET p99.9 before", "snap: GET p99.9 during ÷ before", "snap: longest GET during",
 	"snap: latest_fork_usec", "snap: duration of the save", "snap: keys of the file proved to be of one moment",
 	"load: start to ready", "load: CPU until ready",
+	"collections: first write after a cut, hash", "collections: first write after a cut, zset",
+	"collections: first write after a cut, list", "collections: first write after a cut, set",
+	"collections: peak extra memory of a save", "collections: writes/s before", "collections: writes/s during ÷ before", "collections: duration of the save",
+	"collections: start to ready", "collections: CPU until ready",
 	"grow: peak RSS ÷ final RSS", "grow: GET p99.9", "grow: longest GET",
 	"conns: RSS per idle connection",
 }

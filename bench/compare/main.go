@@ -41,6 +41,7 @@ var figures = []figure{
 	{"mem", measureMemory},
 	{"snap", measureSnapshot},
 	{"load", measureLoad},
+	{"collections", measureCollections},
 	{"grow", measureGrowth},
 	{"conns", measureConnections},
 }
@@ -50,8 +51,10 @@ type bench struct {
 	settings
 	redis, tarn program
 	folder      string // of everything on disk, removed at the end
-	savedFile   string // written by redis-server for the load figure; "" until it is wanted
 	log         io.Writer
+
+	// Files that redis-server wrote to be loaded; "" until they are wanted.
+	savedFile, savedCollections string
 }
 
 func main() {

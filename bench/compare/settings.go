@@ -41,6 +41,8 @@ type settings struct {
 
 	loadKeys, growKeys, probeRate int
 
+	collElements, collSmall int
+
 	conns     int
 	connsIdle time.Duration
 }
@@ -51,6 +53,7 @@ var usual = settings{
 	memKeys:  1_000_000,
 	snapKeys: 1_000_000, snapWriters: 4, snapDepth: 16, snapBefore: 5 * time.Second, snapLimit: 5 * time.Minute,
 	loadKeys: 1_000_000, growKeys: 5_000_000, probeRate: 1000,
+	collElements: 1_000_000, collSmall: 50_000,
 	conns: 5000, connsIdle: 4 * time.Second,
 }
 
@@ -60,6 +63,7 @@ var quick = settings{
 	memKeys:  10_000,
 	snapKeys: 20_000, snapWriters: 4, snapDepth: 16, snapBefore: 200 * time.Millisecond, snapLimit: time.Minute,
 	loadKeys: 10_000, growKeys: 20_000, probeRate: 1000,
+	collElements: 5000, collSmall: 300,
 	conns: 50, connsIdle: 20 * time.Millisecond,
 }
 
@@ -101,6 +105,8 @@ func parseOver(s settings, args []string, log io.Writer) (settings, error) {
 	fs.IntVar(&s.loadKeys, "load-keys", s.loadKeys, "keys in the file that is loaded")
 	fs.IntVar(&s.growKeys, "grow-keys", s.growKeys, "keys to grow to")
 	fs.IntVar(&s.probeRate, "probe-rate", s.probeRate, "GETs a second of the probe")
+	fs.IntVar(&s.collElements, "coll-elements", s.collElements, "elements of a large value")
+	fs.IntVar(&s.collSmall, "coll-small", s.collSmall, "small values of each type")
 	fs.IntVar(&s.conns, "conns", s.conns, "idle connections")
 	fs.DurationVar(&s.connsIdle, "conns-idle", s.connsIdle, "how long they are idle before memory is read")
 	if err := fs.Parse(args); err != nil {
@@ -120,7 +126,7 @@ func (s *settings) check(rest []string) error {
 		}
 	}
 	least := min(s.rounds, s.opsKeys, s.opsConns, s.opsRequests, s.memKeys, s.snapWriters, s.snapDepth,
-		s.loadKeys, s.growKeys, s.probeRate, s.conns, s.opsBigKeys+1)
+		s.loadKeys, s.growKeys, s.probeRate, s.conns, s.collElements, s.collSmall, s.opsBigKeys+1)
 	if least < 1 || s.snapKeys < s.snapWriters {
 		return errors.New("sizes must be positive, with a key for each writer")
 	}

@@ -162,20 +162,6 @@ func (n *snapshot) watch(ctx context.Context) error {
 }
 
 func (n *snapshot) readings() []reading {
-	var before []float64
-	peak := 0.0
-	for _, sample := range n.samples {
-		switch {
-		case sample.at.Before(n.moments[1]):
-			before = append(before, sample.bytes)
-		case sample.at.Before(n.moments[2]):
-			peak = max(peak, sample.bytes)
-		}
-	}
-	extra := 0.0 // a save shorter than the pace of samples has none
-	if len(before) > 0 && peak > 0 {
-		extra = peak - median(before)
-	}
 	rate := func(i int) float64 {
 		return float64(n.writes[i+1]-n.writes[i]) / n.moments[i+1].Sub(n.moments[i]).Seconds()
 	}
@@ -183,7 +169,7 @@ func (n *snapshot) readings() []reading {
 		return quantile(n.asking.milliseconds(n.moments[i], n.moments[i+1]), 0.999)
 	}
 	return []reading{
-		{"snap: peak extra memory", "MiB", extra / bytesPerMiB},
+		{"snap: peak extra memory", "MiB", peakExtra(n.samples, n.moments) / bytesPerMiB},
 		{"snap: writes/s before", "1/s", rate(0)},
 		{"snap: writes/s during ÷ before", "×", rate(1) / rate(0)},
 		{"snap: GET p99.9 before", "ms", slowest(0)},
@@ -192,6 +178,25 @@ func (n *snapshot) readings() []reading {
 		{"snap: " + forkFieldUsec, "µs", n.forkUsec},
 		{"snap: duration of the save", "s", n.moments[2].Sub(n.moments[1]).Seconds()},
 	}
+}
+
+// peakExtra is the most memory during a save, less the median before it; 0 if the save was shorter than the
+// pace of samples. moments: since when it is before, the beginning of the save, its end.
+func peakExtra(samples []sample, moments [3]time.Time) float64 {
+	var before []float64
+	peak := 0.0
+	for _, s := range samples {
+		switch {
+		case s.at.Before(moments[1]):
+			before = append(before, s.bytes)
+		case s.at.Before(moments[2]):
+			peak = max(peak, s.bytes)
+		}
+	}
+	if len(before) == 0 || peak == 0 {
+		return 0
+	}
+	return peak - median(before)
 }
 
 // verify loads the file into a redis-server and checks every key.

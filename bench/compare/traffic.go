@@ -232,6 +232,11 @@ func plainValue(dst []byte, key int) {
 	copy(dst, noiseText[key*31%(noiseBytes-len(dst)):])
 }
 
+// numbers returns a function that draws numbers below n, in an order of its own for each stream.
+func (b *bench) numbers(stream uint64) func(n int) int {
+	return rand.New(rand.NewPCG(b.seed, stream)).IntN
+}
+
 // random is the work that sends one command about random keys, and its value as it is.
 func random(c command, keys int, seed uint64) work {
 	return work{command: c, prepare: func(lane int) func([]byte) {
