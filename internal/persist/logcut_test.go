@@ -203,8 +203,10 @@ func TestLogEveryOperationFails(t *testing.T) {
 				what += r.fault.Op(at)
 				l.alive = true
 				l.grow(1)
+				end := r.journal.End()
 				for range 3 { // the first may still hear of the failure
 					if r.p.Flush() == nil {
+						r.until(func() bool { return r.durable >= end }) // said last of all
 						break
 					}
 				}
