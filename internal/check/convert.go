@@ -132,7 +132,7 @@ func (e *engine) writeRDB() error {
 // writeLog writes a log of commands only: the base of a log in a folder of its own, which then gets
 // another name.
 func (e *engine) writeLog(out, work string) error {
-	_, err := e.store.BGRewrite(e.tx, false)
+	_, err := e.store.BGRewrite(false)
 	if err == nil {
 		e.store.Wait()
 		files := e.t.Files

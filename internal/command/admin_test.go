@@ -140,7 +140,7 @@ func (s *noteSaver) BGSave(_ *keyspace.Tx, schedule bool) (bool, error) {
 	return s.byCron, s.fail
 }
 
-func (s *noteSaver) BGRewrite(_ *keyspace.Tx, inTransaction bool) (bool, error) {
+func (s *noteSaver) BGRewrite(inTransaction bool) (bool, error) {
 	s.note("bgrewrite %t", inTransaction)
 	return inTransaction, s.fail
 }

@@ -86,7 +86,7 @@ type Saver interface {
 	LastSave() int64
 	// BGRewrite starts a rewrite of the append-only log. One that cannot start now starts later, and
 	// scheduled is true.
-	BGRewrite(tx *keyspace.Tx, inTransaction bool) (scheduled bool, err error)
+	BGRewrite(inTransaction bool) (scheduled bool, err error)
 	// Reread empties the keyspace and loads the append-only log.
 	Reread() error
 	// Transaction says whether the CONFIG SET that follows is in a transaction.

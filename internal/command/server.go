@@ -9,7 +9,7 @@ import (
 // bgrewriteaof starts a rewrite of the append-only log in the background, which also one that is off
 // can have.
 func bgrewriteaof(c *Call) error {
-	scheduled, err := c.Env.Saver.BGRewrite(c.Tx, c.InExec)
+	scheduled, err := c.Env.Saver.BGRewrite(c.InExec)
 	switch {
 	case err != nil:
 		return err

@@ -22,6 +22,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"tarn/internal/aof"
@@ -61,13 +62,14 @@ type appendLog struct {
 	w        *logWriter // nil while the log is off, and while one that waits has no rewrite
 	baseSize int64      // of the log after its latest rewrite, bytes
 
-	scheduled bool // a rewrite waits for what is under way to end
-	failed    bool // the latest rewrite failed
-	failures  int  // rewrites in a row that failed
-	lastSecs  int64
-	lastHeld  int64
-	limit     rewriteLimit
-	rewrites  atomic.Int64
+	scheduled  bool // a rewrite waits for what is under way to end
+	distrusted bool // a sync has failed, and no rewrite has ended well since
+	failed     bool // the latest rewrite failed
+	failures   int  // rewrites in a row that failed
+	lastSecs   int64
+	lastHeld   int64
+	limit      rewriteLimit
+	rewrites   atomic.Int64
 
 	inTransaction bool // the CONFIG SET under way is in one
 }
@@ -90,6 +92,7 @@ func (p *Store) makeLogDir(c *config.Config) error {
 		if st, statErr := p.o.Files.Stat(logDir(c)); statErr == nil && st.IsDir() {
 			return nil
 		}
+		err = syscall.ENOTDIR
 	}
 	if err == nil {
 		err = p.o.Files.SyncDir(c.Dir)
@@ -299,7 +302,7 @@ func (p *Store) turnOn() error {
 	}
 	p.log.scheduled = scheduled
 	p.mu.Unlock()
-	if scheduled || p.startRewrite(p.tx) == nil {
+	if scheduled || p.startRewrite() == nil {
 		return nil
 	}
 	p.mu.Lock()
@@ -338,7 +341,8 @@ func (p *Store) retire(w *logWriter) {
 func (p *Store) distrust() {
 	p.o.Log.Warning("The AOF is rewritten, since nobody knows what of it reached the disk while fsync failed")
 	p.mu.Lock()
-	p.log.scheduled = p.log.state == logOn
+	p.log.distrusted = p.log.state == logOn
+	p.log.scheduled = p.log.scheduled || p.log.distrusted
 	p.mu.Unlock()
 }
 

@@ -111,14 +111,6 @@ func (p *Store) current() *job {
 	return p.job
 }
 
-// currentRewrite is current of a rewrite of the log only.
-func (p *Store) currentRewrite() *job {
-	if j := p.current(); j != nil && j.rewrite {
-		return j
-	}
-	return nil
-}
-
 // currentSave is current of a save only.
 func (p *Store) currentSave() *job {
 	if j := p.current(); j != nil && !j.rewrite {

@@ -8,6 +8,7 @@ package persist
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -54,7 +55,23 @@ func (l *life) flush() {
 
 func (l *life) rewrite() {
 	if l.alive {
-		_, _ = l.r.p.BGRewrite(l.r.tx, false)
+		_, _ = l.r.p.BGRewrite(false)
+	}
+}
+
+// rewriteLate is a rewrite before whose cut something happens.
+func (l *life) rewriteLate(before func()) {
+	if l.alive {
+		_ = l.r.beforeTheCut(before)
+	}
+}
+
+// cancel is what SHUTDOWN does to a rewrite, and CONFIG SET appendonly no.
+func (l *life) cancel() {
+	l.r.p.mu.Lock()
+	defer l.r.p.mu.Unlock()
+	if j := l.r.p.job; j != nil {
+		l.r.p.cancel(j)
 	}
 }
 
@@ -88,6 +105,41 @@ var logLives = []struct {
 		l.grow(2)
 		l.flush()
 		l.r.p.Wait()
+		l.grow(1)
+	}},
+	{"always, writes before the cut", []string{"appendfsync", "always"}, func(l *life) {
+		l.grow(2)
+		l.rewriteLate(func() { l.grow(2) })
+		l.grow(1)
+		l.r.p.Wait()
+		l.grow(1)
+		l.rewriteLate(func() { l.grow(1) })
+		l.r.p.Wait()
+		l.grow(1)
+	}},
+	{"always, cancelled before the cut", []string{"appendfsync", "always"}, func(l *life) {
+		l.grow(1)
+		l.rewriteLate(func() {
+			l.grow(1)
+			l.cancel()
+			l.grow(1)
+		})
+		l.grow(1)
+		l.r.p.Wait()
+		l.grow(1)
+		l.rewrite()
+		l.r.p.Wait()
+		l.grow(1)
+	}},
+	{"everysec, writes before the cut", nil, func(l *life) {
+		l.grow(3)
+		l.rewriteLate(func() {
+			l.flush()
+			l.grow(2)
+		})
+		l.grow(2)
+		l.r.p.Wait()
+		l.flush()
 		l.grow(1)
 	}},
 	{"no", []string{"appendfsync", "no"}, func(l *life) {
@@ -182,7 +234,10 @@ func TestLogPowerCutIsSeen(t *testing.T) {
 // writes afterwards is durable, and all of it is there after the next start. One that could not start
 // starts the second time.
 func TestLogEveryOperationFails(t *testing.T) {
-	for _, tc := range logLives[2:] {
+	for _, tc := range logLives {
+		if slices.Contains(tc.directives, "always") {
+			continue // ends the process
+		}
 		t.Run(tc.name, func(t *testing.T) {
 			for at, last := int64(1), false; !last; at++ {
 				r := newRig(t, newDisk(t), nil)
@@ -280,7 +335,7 @@ func TestCutIsExact(t *testing.T) {
 		}
 	}()
 	for range 20 {
-		if _, err := r.p.BGRewrite(r.tx, false); err != nil {
+		if _, err := r.p.BGRewrite(false); err != nil {
 			t.Error(err)
 		}
 		r.p.Wait()

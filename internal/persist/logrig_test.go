@@ -49,6 +49,42 @@ func (r *rig) awaitDurable(position int64) bool {
 	return r.durable >= position
 }
 
+// alone runs f with the world stopped.
+func (r *rig) alone(f func()) {
+	token(r.asked)
+	r.world.Lock()
+	defer r.world.Unlock()
+	f()
+}
+
+// beforeTheCut starts a rewrite and does something when that is ready for its cut, or has failed before.
+func (r *rig) beforeTheCut(do func()) error {
+	select {
+	case <-r.asked:
+	default:
+	}
+	r.world.Lock()
+	defer r.world.Unlock()
+	if _, err := r.p.BGRewrite(false); err != nil {
+		return err
+	}
+	r.awaitPrepared()
+	do()
+	return nil
+}
+
+// awaitPrepared returns when the rewrite under way has prepared, or is over. The world is held.
+func (r *rig) awaitPrepared() {
+	j := r.p.running()
+	if j == nil {
+		return
+	}
+	select {
+	case <-r.asked:
+	case <-j.done:
+	}
+}
+
 // stopLog ends the log as the end of the process does: without a word.
 func (r *rig) stopLog() {
 	r.p.mu.Lock()
@@ -126,7 +162,7 @@ func placeIn(h []dataset, d dataset) int {
 	return -1
 }
 
-// toyReplayer runs SET, SELECT, PEXPIREAT, MULTI and EXEC.
+// toyReplayer runs SET, FLUSHALL, SELECT, PEXPIREAT, MULTI and EXEC.
 type toyReplayer struct {
 	r     *rig
 	tx    *keyspace.Tx
@@ -169,6 +205,10 @@ func (y *toyReplayer) run(args [][]byte) error {
 		y.queue = nil
 	case y.open:
 		y.queue = append(y.queue, args)
+	case name == "FLUSHALL":
+		y.tx.LockAll()
+		defer y.tx.Unlock()
+		y.tx.Flush(-1, false)
 	case name == "SELECT":
 		y.db, _ = strconv.Atoi(string(args[1]))
 	case name == "SET", name == "PEXPIREAT":

@@ -141,7 +141,7 @@ func TestSavesAndRewrites(t *testing.T) {
 			t.Errorf("%s: %v, want %v", what, got, want)
 		}
 	}
-	rewrite := func() (bool, error) { return r.p.BGRewrite(r.tx, false) }
+	rewrite := func() (bool, error) { return r.p.BGRewrite(false) }
 	save := func() (bool, error) { return r.p.BGSave(r.tx, false) }
 	await, release := g.stopAt("create temp")
 	ask("BGREWRITEAOF", false, rewrite)
@@ -163,7 +163,7 @@ func TestSavesAndRewrites(t *testing.T) {
 	r.wantInfo("a rewrite is scheduled", "aof_rewrite_scheduled:1", "aof_rewrites:1")
 	release()
 	r.p.Wait()
-	ask("BGREWRITEAOF in a transaction", true, func() (bool, error) { return r.p.BGRewrite(r.tx, true) })
+	ask("BGREWRITEAOF in a transaction", true, func() (bool, error) { return r.p.BGRewrite(true) })
 	r.p.Cron()
 	r.p.Wait()
 	r.wantInfo("in the end", "aof_rewrite_scheduled:0", "aof_rewrites:2", "rdb_saves:1", "aof_last_bgrewrite_status:ok")
@@ -209,32 +209,52 @@ func TestRewritesAreLimited(t *testing.T) {
 	}
 }
 
-// TestNoRoom shows that no save and no rewrite begins that the disk has no place for, and that both do
-// again when it has.
+// TestNoRoom shows that no save and no rewrite writes anything that the disk has no place for, and that
+// both do again when it has. A save says so at once, a rewrite when it has begun.
 func TestNoRoom(t *testing.T) {
 	r, _ := bootedRig(t)
-	for _, save := range []func() error{r.bgsave, func() error { _, err := r.p.BGRewrite(r.tx, false); r.p.Wait(); return err }} {
-		if err := save(); err != nil {
-			t.Fatal(err)
+	const why = "not enough room on the disk: about 1 MB are needed in /data, 0 MB are free"
+	r.write(0, "k", "v")
+	if err := r.p.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []struct {
+		name string
+		run  func() error
+		want []string // log
+	}{
+		{"BGSAVE", r.bgsave, []string{"# Can't save in background: " + why}},
+		{"BGREWRITEAOF", func() error {
+			_, err := r.p.BGRewrite(false)
+			r.p.Wait()
+			if r.info("aof_last_bgrewrite_status") == "err" {
+				err = ErrCantRewrite
+			}
+			return err
+		}, []string{"# Can't rewrite append only file in background: " + why, "# Background AOF rewrite terminated with error"}},
+	} {
+		if err := kind.run(); err != nil {
+			t.Fatalf("%s: %v", kind.name, err)
 		}
 		r.log.take()
-		ops := r.fault.Ops()
+		r.fault.Set(vfs.Fault{})
 		r.disk.SetFree(10)
-		if err := save(); err == nil {
-			t.Error("it begins")
+		if err := kind.run(); err == nil {
+			t.Errorf("%s is a good one", kind.name)
 		}
-		if log := r.log.take(); len(log) != 1 || !strings.Contains(log[0], "not enough room on the disk: about 1 MB are needed in /data, 0 MB are free") {
-			t.Errorf("the log says %q", log)
-		}
-		if got := r.fault.Ops(); got != ops {
-			t.Errorf("%d operations were tried", got-ops)
+		r.wantLog(kind.name+" without room", kind.want...)
+		for k := range r.fault.Ops() {
+			op := r.fault.Op(k + 1)
+			if name, _, _ := strings.Cut(op, " "); name != "stat" && name != "maywrite" && name != "close" { // of the increment before
+				t.Errorf("%s without room: operation %s", kind.name, op)
+			}
 		}
 		r.disk.SetFree(1 << 30)
-		if err := save(); err != nil {
-			t.Errorf("with room: %v", err)
+		if err := kind.run(); err != nil {
+			t.Errorf("%s with room: %v", kind.name, err)
 		}
 	}
-	r.wantInfo("in the end", "aof_last_bgrewrite_status:ok", "rdb_last_bgsave_status:ok")
+	r.wantInfo("in the end", "aof_last_bgrewrite_status:ok", "rdb_last_bgsave_status:ok", "aof_rewrites_consecutive_failures:0")
 }
 
 // TestSwitches shows CONFIG SET appendonly: in a transaction, while a save runs, and off amid a rewrite.

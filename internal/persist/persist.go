@@ -60,6 +60,7 @@ type Options struct {
 	Behind  func(bool)                // commands that write are to wait until the log has caught up; nil: none do
 	Replay  func(alone bool) Replayer // runs the commands of a log; alone: the world is stopped
 	Exit    func(code int)            // ends the process
+	Alone   func(f func())            // runs f with the world stopped, called by who has not stopped it; nil: there is none
 }
 
 // Store is the durable side of a keyspace.
@@ -67,6 +68,8 @@ type Store struct {
 	o    Options
 	tx   *keyspace.Tx // of saves in the foreground; used with the world stopped
 	cron *keyspace.Tx // of Cron
+
+	rewriting *keyspace.Tx // of rewrites of the log: there is one at a time
 
 	place sync.Mutex // held from the last look at whether a save is cancelled to its renaming; before mu
 
@@ -97,6 +100,9 @@ func New(o Options) *Store {
 	}
 	if o.Behind == nil {
 		o.Behind = func(bool) {}
+	}
+	if o.Alone == nil {
+		o.Alone = func(f func()) { f() }
 	}
 	p := &Store{o: o, tx: o.Keyspace.NewTx(), lastSecs: -1}
 	p.log.lastSecs, p.log.second = -1, time.Second

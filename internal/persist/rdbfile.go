@@ -32,6 +32,7 @@ const (
 // job is a save or a rewrite under way.
 type job struct {
 	rewrite   bool               // of the log
+	begin     func()             // of a rewrite: makes its cut, for who has stopped the world and waits
 	snapshot  *keyspace.Snapshot // nil until the cut; of a save in the background, guarded by Store.mu until then
 	began     time.Duration      // monotonic
 	dirty     int64              // keyspace.Dirty at the cut
@@ -93,6 +94,7 @@ func (p *Store) BGSave(tx *keyspace.Tx, schedule bool) (scheduled bool, err erro
 func (p *Store) awaitRewrite() {
 	if j := p.running(); j != nil && j.rewrite {
 		j.hurried.Store(true)
+		j.begin()
 		<-j.done
 	}
 }
@@ -231,12 +233,10 @@ func (p *Store) Abort() {
 	}
 }
 
-// Wait returns when no save and no rewrite is under way. No shard may be locked by the caller.
+// Wait returns when no save and no rewrite is under way. The world is stopped, and no shard is locked.
 func (p *Store) Wait() {
-	p.mu.Lock()
-	j := p.job
-	p.mu.Unlock()
-	if j != nil {
+	p.awaitRewrite()
+	if j := p.running(); j != nil {
 		<-j.done
 	}
 }

@@ -1,9 +1,14 @@
 // Rewriting: a new base for the log, from a snapshot.
 //
-// First the increment for what comes after the cut is made, and a manifest that names it, both for
-// good; then the cut, at which the writer turns to it. The base is written beside. Only when it is
-// whole and has its name for good does a manifest take it in, and what it stands for becomes history.
-// Until then the old files are the log, together with the new increment; whatever fails, they are whole.
+// A rewrite prepares on a goroutine, without any lock, for a disk can take its time: the increment for
+// what comes after the cut is made, and a manifest that names it, both for good. Then it cuts, with the
+// world stopped for an instant, and the writer turns to the new increment there. The base is written
+// beside. Only when it is whole and has its name for good does a manifest take it in, and what it stands
+// for becomes history. Until then the old files are the log, together with the new increment; whatever
+// fails, they are whole.
+//
+// From the first moment on it is the save or rewrite under way, and excludes others. It can be cancelled
+// at any time. Who has stopped the world and waits for its end cuts in its place: it could not.
 //
 // A rewrite that fails again and again is tried more and more seldom, so that it does not fill the
 // folder with increments.
@@ -12,7 +17,10 @@ package persist
 
 import (
 	"errors"
+	"io/fs"
 	"path/filepath"
+	"sync"
+	"syscall"
 	"time"
 
 	"tarn/internal/aof"
@@ -30,10 +38,17 @@ const (
 
 // rewrite is what a rewrite of the log works with.
 type rewrite struct {
-	p        *Store
-	c        *config.Config
-	j        *job
-	state    logState // of the log at the cut
+	p     *Store
+	c     *config.Config
+	j     *job
+	again bool // it had been scheduled
+
+	prepared chan struct{} // closed when the disk is ready for the cut, or err says why it is not
+	cutting  sync.Once
+	begun    chan struct{} // closed when the cut has been made, or err says why not
+	err      error         // written before prepared is closed, or where begun is
+
+	state    logState // of the log
 	incr     vfs.File // the increment from the cut on, until the writer has it
 	position int64    // of the cut, in the journal
 	w        *logWriter
@@ -42,7 +57,7 @@ type rewrite struct {
 
 // BGRewrite starts a rewrite of the log, or schedules one if something is in its way. The world is
 // stopped. Errors: ErrRewriting, ErrCantRewrite.
-func (p *Store) BGRewrite(tx *keyspace.Tx, inTransaction bool) (scheduled bool, err error) {
+func (p *Store) BGRewrite(inTransaction bool) (scheduled bool, err error) {
 	p.mu.Lock()
 	j := p.job
 	switch {
@@ -55,46 +70,87 @@ func (p *Store) BGRewrite(tx *keyspace.Tx, inTransaction bool) (scheduled bool, 
 	if err != nil || scheduled {
 		return scheduled, err
 	}
-	if p.startRewrite(tx) != nil {
+	if p.startRewrite() != nil {
 		return false, ErrCantRewrite
 	}
 	return false, nil
 }
 
-// startRewrite cuts now and writes on a goroutine. What goes wrong is logged.
-func (p *Store) startRewrite(tx *keyspace.Tx) error {
-	j := p.newJob()
-	j.rewrite = true
-	if !p.claim(j) {
+// startRewrite starts a rewrite, and waits for no disk. What goes wrong is logged.
+func (p *Store) startRewrite() error {
+	r := &rewrite{p: p, c: p.o.Config.Current(), j: p.newJob(), prepared: make(chan struct{}), begun: make(chan struct{})}
+	r.j.rewrite, r.j.begin = true, r.begin
+	if !p.claim(r.j) {
 		return ErrInProgress
 	}
-	r := &rewrite{p: p, c: p.o.Config.Current(), j: j}
-	err := r.prepare()
-	if err == nil {
-		p.log.rewrites.Add(1)
-		err = r.cut(tx)
-	}
+	err := r.mayBegin()
 	p.mu.Lock()
-	p.log.failed = err != nil
+	r.again = p.log.scheduled
 	if err == nil {
 		p.log.scheduled = false
+	} else {
+		p.log.failed = true
+		p.log.failures++
 	}
 	p.mu.Unlock()
 	if err != nil {
 		p.release()
-		close(j.done)
+		close(r.j.done)
 		return err
 	}
-	p.o.Log.Notice("Background append only file rewriting started by pid %d", p.o.Pid)
-	go func() {
-		err := r.write()
-		if err == nil {
-			err = r.install()
-		}
-		r.ended(err)
-		close(j.done)
-	}()
+	go r.run()
 	return nil
+}
+
+// mayBegin finds what forbids a rewrite and can be told without writing: a folder that is no folder,
+// or that nothing can be made in.
+func (r *rewrite) mayBegin() error {
+	p, dir := r.p, logDir(r.c)
+	p.mu.Lock()
+	r.state = p.log.state
+	m := p.log.manifest
+	p.mu.Unlock()
+	st, err := p.o.Files.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = p.o.Files.MayWrite(r.c.Dir)
+	case err == nil && !st.IsDir():
+		err = syscall.ENOTDIR
+	case err == nil && r.state != logOff:
+		if err = p.o.Files.MayWrite(dir); err != nil {
+			name := aof.TempIncrName(r.c.AppendFilename)
+			if r.state == logOn {
+				_, next := m.WithIncr(r.c.AppendFilename)
+				name = next.Name
+			}
+			p.o.Log.Warning("Can't open the append-only file %s: %s", name, systemText(err))
+			return err
+		}
+	}
+	if err != nil {
+		p.o.Log.Warning("Can't open or create append-only dir %s: %s", r.c.AppendDirname, systemText(err))
+	}
+	return err
+}
+
+// run is the goroutine of a rewrite.
+func (r *rewrite) run() {
+	err := r.prepare()
+	r.err = err
+	close(r.prepared)
+	if err == nil {
+		go r.p.o.Alone(r.begin) // or somebody else, who has stopped the world already
+		<-r.begun
+		err = r.err
+	}
+	if err == nil {
+		err = r.write()
+	}
+	if err == nil {
+		err = r.install()
+	}
+	r.ended(err)
+	close(r.j.done)
 }
 
 // prepare makes the folder, and the increment from the cut on.
@@ -109,8 +165,10 @@ func (r *rewrite) prepare() error {
 	}
 	p.log.files.Lock()
 	defer p.log.files.Unlock()
+	if r.j.cancelled.Load() {
+		return keyspace.ErrCancelled
+	}
 	p.mu.Lock()
-	r.state = p.log.state
 	m := p.log.manifest
 	p.mu.Unlock()
 	var err error
@@ -131,7 +189,6 @@ func (r *rewrite) prepare() error {
 			err = p.putManifest(r.c, m)
 		}
 		if err != nil {
-			_ = r.incr.Close()
 			r.withdraw(m, f, err)
 			return err
 		}
@@ -141,8 +198,11 @@ func (r *rewrite) prepare() error {
 }
 
 // withdraw takes back an increment that could not be announced. One that the manifest in place names
-// stays, empty; the increment before it is written on, and the next rewrite makes both history.
+// stays, empty, since a power cut may take that manifest back: the increment before it is written on,
+// and the next rewrite makes both history.
 func (r *rewrite) withdraw(m aof.Manifest, f aof.File, err error) {
+	_ = r.incr.Close()
+	r.incr = nil
 	var loose *notDurable
 	if errors.As(err, &loose) {
 		r.p.adopt(m)
@@ -151,40 +211,54 @@ func (r *rewrite) withdraw(m aof.Manifest, f aof.File, err error) {
 	_ = r.p.o.Files.Remove(logPath(r.c, f.Name))
 }
 
-// cut begins the snapshot, and has the writer turn to the new increment where it begins.
-func (r *rewrite) cut(tx *keyspace.Tx) error {
-	p := r.p
-	began := false
-	err := p.cut(tx, r.j, r.pace, func() {
-		r.position = p.o.Journal.End()
-		switch r.state {
-		case logWaiting:
-			r.w = p.newLogWriter(p.o.Journal.Open(), r.position, r.incr, 0)
-			r.w.unbound = true
-			p.mu.Lock()
-			p.log.w = r.w
-			p.mu.Unlock()
-			began = true
-		case logOn:
-			r.w = p.writer()
-			r.w.turnAt(turn{at: r.position, file: r.incr})
+// begin makes the cut, once the disk is ready for it, unless that has been tried. The world is stopped,
+// and no shard is locked by the caller.
+func (r *rewrite) begin() {
+	<-r.prepared
+	r.cutting.Do(func() {
+		if r.err == nil {
+			r.err = r.cut()
 		}
+		close(r.begun)
 	})
-	if began {
+}
+
+// cut begins the snapshot, and has the writer turn to the new increment where it begins.
+func (r *rewrite) cut() error {
+	p := r.p
+	if r.j.cancelled.Load() {
+		return keyspace.ErrCancelled
+	}
+	if p.rewriting == nil {
+		p.rewriting = p.o.Keyspace.NewTx()
+	}
+	p.log.rewrites.Add(1)
+	if err := p.cut(p.rewriting, r.j, r.pace, r.turn); err != nil {
+		p.o.Log.Warning("Can't rewrite append only file in background: fork: %s", systemText(err))
+		return err
+	}
+	p.o.Log.Notice("Background append only file rewriting started by pid %d", p.o.Pid)
+	return nil
+}
+
+// turn gives the writer the new increment, from here on. All shards are locked.
+func (r *rewrite) turn() {
+	p := r.p
+	r.position = p.o.Journal.End()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case r.j.cancelled.Load(): // the log may be off
+	case r.state == logWaiting:
+		r.w = p.newLogWriter(p.o.Journal.Open(), r.position, r.incr, 0)
+		r.w.unbound = true
 		r.w.start()
+		p.log.w, r.incr = r.w, nil
+	case r.state == logOn && p.log.w != nil:
+		r.w = p.log.w
+		r.w.turnAt(turn{at: r.position, file: r.incr})
+		r.incr = nil
 	}
-	if err == nil {
-		return nil
-	}
-	p.o.Log.Warning("Can't rewrite append only file in background: fork: %s", systemText(err))
-	switch r.state {
-	case logOn: // the manifest names the increment: write there, as if nothing else had been meant
-		p.writer().turnAt(turn{at: p.o.Journal.End(), file: r.incr})
-	case logWaiting:
-		_ = r.incr.Close()
-		r.removeTempIncr()
-	}
-	return err
 }
 
 // pace is that of saves, but not while somebody waits for the end.
@@ -316,7 +390,8 @@ func (r *rewrite) account(written int64) {
 	p.mu.Unlock()
 }
 
-// ended takes note of how a rewrite ended. All that is told of it changes at once.
+// ended takes note of how a rewrite ended. All that is told of it changes at once, when nothing of it
+// is left that could be in the way of the next.
 func (r *rewrite) ended(err error) {
 	p := r.p
 	var loose *notDurable
@@ -328,47 +403,68 @@ func (r *rewrite) ended(err error) {
 	default:
 		p.o.Log.Warning("Background AOF rewrite terminated with error")
 	}
+	placed := errors.As(err, &loose)
 	if err != nil {
-		r.base.temp().abandon()
+		r.clear(placed)
 	}
-	_, peak, _ := r.j.snapshot.Held()
 	p.mu.Lock()
 	log := &p.log
-	log.lastSecs, log.lastHeld = int64((p.mono()-r.j.began)/time.Second), peak
-	var retired *logWriter
-	mine := r.w != nil && log.w == r.w // it may have been switched off, and on again
+	if r.j.snapshot != nil {
+		_, peak, _ := r.j.snapshot.Held()
+		log.lastSecs, log.lastHeld = int64((p.mono()-r.j.began)/time.Second), peak
+	}
+	mine := log.state == r.state && log.w == r.w // it may have been switched off, and on again
 	switch {
 	case err == nil:
-		log.failed, log.failures = false, 0
-		if mine {
-			log.state = logOn
-		}
+		log.failed, log.failures, log.distrusted = false, 0, false
 	case isCancelled(err):
 	default:
 		log.failed = true
 		log.failures++
+		log.scheduled = log.scheduled || log.distrusted || r.again && r.j.snapshot == nil || mine && r.state == logWaiting
 	}
-	if mine && err != nil && r.state == logWaiting {
-		if errors.As(err, &loose) {
-			log.state = logOn // the manifest in place says so; a further rewrite makes sure
-		} else {
-			retired, log.w = r.w, nil
-		}
-		log.scheduled = true
+	if mine && r.w != nil && (err == nil || placed) {
+		log.state = logOn // when it only may be in place for good, a further rewrite makes sure
 	}
 	p.free()
 	p.mu.Unlock()
-	if mine {
+	if r.w != nil {
 		r.w.mu.Lock()
 		r.w.unbound = false
 		r.w.mu.Unlock()
 	}
-	if retired != nil {
-		p.retire(retired)
-		r.removeTempIncr()
-	}
 	p.judge()
 	p.letSync()
+}
+
+// clear removes what a rewrite that failed has made and nobody needs. placed tells that a manifest that
+// names its base is in place.
+func (r *rewrite) clear(placed bool) {
+	p := r.p
+	if r.base != nil {
+		r.base.temp().abandon()
+	}
+	waiting := r.state == logWaiting && !placed
+	named := waiting && (r.w != nil || r.incr != nil) // the increment, temporarily
+	var retired *logWriter
+	p.mu.Lock()
+	switch {
+	case waiting && r.w != nil && p.log.w == r.w:
+		retired, p.log.w, r.w = r.w, nil, nil
+	case r.state == logOn && r.incr != nil && p.log.w != nil: // the manifest names the increment
+		p.log.w.turnAt(turn{at: p.o.Journal.End(), file: r.incr})
+		r.incr = nil
+	}
+	p.mu.Unlock()
+	if retired != nil {
+		p.retire(retired)
+	}
+	if r.incr != nil {
+		_ = r.incr.Close()
+	}
+	if named {
+		r.removeTempIncr()
+	}
 }
 
 func (r *rewrite) removeTempIncr() {

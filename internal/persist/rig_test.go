@@ -48,6 +48,9 @@ type rig struct {
 	unit    *journal.Unit
 	ended   bool
 
+	world sync.Mutex    // held to keep the rewrite of the log from its cut
+	asked chan struct{} // has a token when a rewrite has asked for the world
+
 	mu      sync.Mutex // guards what follows
 	refusal resp.Error // of writes, "" for none
 	loading []bool     // calls of Options.Loading
@@ -102,6 +105,7 @@ func newRig(t *testing.T, disk *vfs.Mem, over func(vfs.FS) vfs.FS) *rig {
 	r := &rig{
 		t: t, disk: disk, fault: vfs.NewFaulty(disk), ks: ks, tx: ks.NewTx(),
 		clock: clock.NewManual(time.Unix(1638023960, 0)), log: &logLines{}, journal: journal.New(),
+		asked: make(chan struct{}, 1),
 	}
 	r.unit, r.told = r.journal.NewUnit(), sync.NewCond(&r.mu)
 	var files vfs.FS = r.fault
@@ -115,6 +119,7 @@ func newRig(t *testing.T, disk *vfs.Mem, over func(vfs.FS) vfs.FS) *rig {
 		Latency: info.NewLatencyMonitor(r.clock), UsedMemory: func() int64 { return 3 << 20 },
 		Resume: func() {}, Version: "7.2.6", Pid: rigPid,
 		Journal: r.journal, Durable: r.noteDurable, Behind: r.noteBehind, Replay: r.replayer, Exit: r.noteExit,
+		Alone: r.alone,
 		Refuse: func(e resp.Error) {
 			r.mu.Lock()
 			defer r.mu.Unlock()

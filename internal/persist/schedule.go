@@ -22,7 +22,7 @@ func (p *Store) Cron() {
 	rewrite := !busy && p.log.scheduled && !p.limited(now)
 	p.mu.Unlock()
 	if rewrite {
-		_ = p.startRewrite(p.cronTx()) // a failure is logged and tried again
+		_ = p.startRewrite() // a failure is logged and tried again
 	}
 	if busy || p.running() != nil {
 		return
@@ -32,7 +32,7 @@ func (p *Store) Cron() {
 	}
 	if growth, due := p.grown(c, now); due {
 		p.o.Log.Notice("Starting automatic rewriting of AOF on %d%% growth", growth)
-		_ = p.startRewrite(p.cronTx())
+		_ = p.startRewrite()
 		return
 	}
 	if mayTry && scheduled && p.start(p.cronTx()) == nil {

@@ -164,6 +164,14 @@ func (f *Faulty) SyncDir(name string) error {
 	return f.fs.SyncDir(name)
 }
 
+// MayWrite tells whether names may be made in a folder.
+func (f *Faulty) MayWrite(name string) error {
+	if err := f.fails("maywrite", name, true); err != nil {
+		return err
+	}
+	return f.fs.MayWrite(name)
+}
+
 // Free tells how many bytes there is room for.
 func (f *Faulty) Free(name string) (int64, error) { return f.fs.Free(name) }
 

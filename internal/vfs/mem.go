@@ -248,6 +248,17 @@ func (m *Mem) SyncDir(name string) error {
 	return nil
 }
 
+// MayWrite knows no rights: only whether the folder is there.
+func (m *Mem) MayWrite(name string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := m.find(name)
+	if n == nil {
+		return failure("access", name, fs.ErrNotExist)
+	}
+	return nil
+}
+
 // Free returns what SetFree said. A Mem is never full by itself: Faulty can make it look so.
 func (m *Mem) Free(name string) (int64, error) {
 	m.mu.Lock()

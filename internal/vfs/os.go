@@ -67,6 +67,15 @@ func (OS) SyncDir(name string) error {
 	return errors.Join(err, dir.Close())
 }
 
+// MayWrite asks the system, by the process's real user.
+func (OS) MayWrite(name string) error {
+	const writeAndSearch = 2 | 1
+	if err := syscall.Access(name, writeAndSearch); err != nil {
+		return &fs.PathError{Op: "access", Path: name, Err: err}
+	}
+	return nil
+}
+
 // Free asks the file system that a folder is in; what is kept for the superuser does not count.
 func (OS) Free(name string) (int64, error) {
 	free, err := freeBytes(name)

@@ -52,6 +52,9 @@ type FS interface {
 	Chmod(name string, perm fs.FileMode) error
 	// SyncDir makes the names in a folder durable.
 	SyncDir(name string) error
+	// MayWrite tells, without writing, whether names may be made in a folder, as far as rights and a
+	// file system that can only be read are concerned.
+	MayWrite(name string) error
 	// Free returns how many bytes may still be written to the file system that a folder is in.
 	Free(name string) (int64, error)
 }
