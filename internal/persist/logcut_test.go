@@ -363,10 +363,13 @@ func TestRereadDuringRewrites(t *testing.T) {
 	for i := range 300 {
 		db, pairs := step(i + 1)
 		r.write(db, pairs...)
-		if _, err := r.p.BGRewrite(r.tx, false); err != nil {
+		if _, err := r.p.BGRewrite(false); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.p.Reread(); err != nil {
+		r.world.Lock()
+		err := r.p.Reread()
+		r.world.Unlock()
+		if err != nil {
 			t.Fatalf("round %d: %v: %q", i, err, r.log.take())
 		}
 		r.p.Wait()
