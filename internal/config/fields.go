@@ -95,6 +95,7 @@ type Config struct {
 	KeyLoadDelay                      int64 // the same
 	LoadingProcessEventsIntervalBytes int64
 	SnapshotBufferLimit               int64 // bytes
+	SaveSpaceCheck                    bool
 	SnapshotWalkerDuty                int64 // percent
 
 	// Append-only log.

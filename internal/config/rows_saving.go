@@ -33,6 +33,8 @@ var savingRows = group("Saving",
 		"For tests: bytes loaded between two looks at the clients.").hidden().moot("clients are served all the while"),
 	bytes("snapshot-buffer-limit", "16mb", Live, 1<<20, maxInt64, func(c *Config) *int64 { return &c.SnapshotBufferLimit },
 		"Memory for old values that a running save has not written yet; writers are slowed when it is used up.").since(Tarn),
+	boolean("save-space-check", "yes", Live, func(c *Config) *bool { return &c.SaveSpaceCheck },
+		"Begin no save and no rewrite of the log that the disk, a quota or a limit has no room for, and leave the log 16 MiB.").since(Tarn),
 	percent("snapshot-walker-duty", "25", Live, 1, 100, func(c *Config) *int64 { return &c.SnapshotWalkerDuty },
 		"Share of one CPU that a running save may take.").since(Tarn),
 )

@@ -13,6 +13,18 @@ func (ks *Keyspace) UsedMemory() uint64 {
 	return n
 }
 
+// DataMemory returns the bytes of the blocks that hold keys and values, without what finds them and
+// what is spare. It takes no lock.
+func (ks *Keyspace) DataMemory() uint64 {
+	var n uint64
+	for i := range ks.shards {
+		for _, purpose := range []mem.Purpose{mem.Keys, mem.Values, mem.Nodes} {
+			n += ks.shards[i].heap.UsedFor(purpose).Bytes
+		}
+	}
+	return n
+}
+
 // Memory adds up the heaps' figures. All shards are locked.
 func (tx *Tx) Memory() mem.Stats {
 	var sum mem.Stats

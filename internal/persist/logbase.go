@@ -37,7 +37,7 @@ type base interface {
 
 // newBase returns the writer of a base, in the format that the directives ask for.
 func (p *Store) newBase(c *config.Config) base {
-	f := tempFile{files: p.o.Files, name: filepath.Join(c.Dir, aof.TempBaseName(p.o.Pid)), gradual: c.AOFRewriteIncrementalFsync}
+	f := tempFile{files: p.o.Files, name: filepath.Join(c.Dir, aof.TempBaseName(p.o.Pid)), gradual: c.AOFRewriteIncrementalFsync, spare: p.sparing(c)}
 	never := func() bool { return false }
 	if c.AOFUseRDBPreamble {
 		return &rdbWriter{store: p, cfg: c, base: true, file: f, cancelled: never}

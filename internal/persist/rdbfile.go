@@ -58,7 +58,8 @@ func (p *Store) saveNow() error {
 	}
 	defer p.release()
 	j := p.newJob()
-	err := p.roomFor(&p.rdbSize, p.o.Config.Current().Dir)
+	c := p.o.Config.Current()
+	err := p.roomFor(&p.rdbSize, c, c.RDBCompression)
 	if err == nil {
 		err = p.cut(p.tx, j, nil, nil)
 	}
@@ -120,7 +121,8 @@ func (p *Store) start(tx *keyspace.Tx) error {
 	p.mu.Lock()
 	p.lastTry = p.o.Clock.Millis() / 1000
 	p.mu.Unlock()
-	err := p.roomFor(&p.rdbSize, p.o.Config.Current().Dir)
+	c := p.o.Config.Current()
+	err := p.roomFor(&p.rdbSize, c, c.RDBCompression)
 	if err == nil {
 		err = p.cut(tx, j, p.pace, nil)
 	}
@@ -276,7 +278,8 @@ func (p *Store) newFile(background bool) *rdbWriter {
 	}
 	return &rdbWriter{
 		store: p, cfg: c, cancelled: func() bool { return false },
-		file: tempFile{files: p.o.Files, name: filepath.Join(c.Dir, "temp-"+mark+strconv.Itoa(p.o.Pid)+".rdb"), gradual: c.RDBSaveIncrementalFsync},
+		file: tempFile{files: p.o.Files, name: filepath.Join(c.Dir, "temp-"+mark+strconv.Itoa(p.o.Pid)+".rdb"), gradual: c.RDBSaveIncrementalFsync,
+			spare: p.sparing(c)},
 	}
 }
 

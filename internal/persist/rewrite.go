@@ -156,7 +156,7 @@ func (r *rewrite) run() {
 // prepare makes the folder, and the increment from the cut on.
 func (r *rewrite) prepare() error {
 	p := r.p
-	if err := p.roomFor(&p.baseSize, r.c.Dir); err != nil {
+	if err := p.roomFor(&p.baseSize, r.c, r.c.AOFUseRDBPreamble && r.c.RDBCompression); err != nil {
 		p.o.Log.Warning("Can't rewrite append only file in background: %s", err)
 		return err
 	}

@@ -25,11 +25,13 @@ const syncBytes = 4 << 20
 type tempFile struct {
 	files   vfs.FS
 	name    string
-	gradual bool // sent to the disk as it grows
+	gradual bool         // sent to the disk as it grows
+	spare   func() error // asked as it grows whether it may; nil: it may
 	file    vfs.File
 	written int64
 	synced  int64 // bytes that were sent to the disk
 	dropped int64 // bytes that were dropped from the page cache
+	asked   int64 // bytes that there were when spare was last asked
 }
 
 func (t *tempFile) create() (err error) {
@@ -41,6 +43,10 @@ func (t *tempFile) create() (err error) {
 func (t *tempFile) Write(b []byte) (int, error) {
 	n, err := t.file.Write(b)
 	t.written += int64(n)
+	if err == nil && t.spare != nil && t.written-t.asked >= syncBytes {
+		t.asked = t.written
+		err = t.spare()
+	}
 	if err != nil || !t.gradual || t.written-t.synced < syncBytes {
 		return n, err
 	}

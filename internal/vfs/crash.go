@@ -20,7 +20,7 @@ func (m *Mem) Crash(seed uint64) *Mem {
 		rand:  rand.New(rand.NewPCG(seed, 0)),
 		after: map[*node]*node{},
 	}
-	return &Mem{root: c.survivor(m.root), tick: m.tick, used: m.used}
+	return &Mem{root: c.survivor(m.root), tick: m.tick, room: m.room}
 }
 
 type crash struct {

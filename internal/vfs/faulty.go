@@ -2,7 +2,7 @@
 //
 // Faulty counts the operations that pass through it. A test runs a task once to learn how many it
 // makes, and then once for each, with that one failing; what the disk should hold after each is
-// the test's to say. Counted are all methods of FS and of File but Name and Free.
+// the test's to say. Counted are all methods of FS and of File but Name and Room.
 
 package vfs
 
@@ -172,8 +172,8 @@ func (f *Faulty) MayWrite(name string) error {
 	return f.fs.MayWrite(name)
 }
 
-// Free tells how many bytes there is room for.
-func (f *Faulty) Free(name string) (int64, error) { return f.fs.Free(name) }
+// Room tells how much there is room for.
+func (f *Faulty) Room(name string) (Room, error) { return f.fs.Room(name) }
 
 // faultyFile passes Name on by itself.
 type faultyFile struct {

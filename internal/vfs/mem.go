@@ -16,6 +16,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path"
 	"slices"
@@ -29,11 +30,11 @@ type Mem struct {
 	mu   sync.Mutex // guards everything below, and all nodes
 	root *node
 	tick int64 // counts changes; serves as time of modification
-	used int64 // bytes said to be taken, of maxMem
+	room Room
 }
 
-// maxMem is the size of a Mem, in bytes, as far as Free tells.
-const maxMem = 1 << 60
+// memRoom is what a Mem tells of its room, unless it is told otherwise.
+var memRoom = Room{Free: 1 << 60, Bound: OnDisk, File: math.MaxInt64}
 
 var _ FS = (*Mem)(nil)
 
@@ -66,7 +67,7 @@ type rename struct {
 }
 
 // NewMem returns an empty disk.
-func NewMem() *Mem { return &Mem{root: newFolder(fs.ModeDir | 0o755)} }
+func NewMem() *Mem { return &Mem{root: newFolder(fs.ModeDir | 0o755), room: memRoom} }
 
 func newFolder(perm fs.FileMode) *node {
 	return &node{perm: perm, names: map[string]*node{}, kept: map[string]*node{}}
@@ -259,21 +260,21 @@ func (m *Mem) MayWrite(name string) error {
 	return nil
 }
 
-// Free returns what SetFree said. A Mem is never full by itself: Faulty can make it look so.
-func (m *Mem) Free(name string) (int64, error) {
+// Room returns what SetRoom said. A Mem is never full by itself: Faulty can make it look so.
+func (m *Mem) Room(name string) (Room, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.find(name) == nil {
-		return 0, failure("statfs", name, fs.ErrNotExist)
+		return Room{}, failure("statfs", name, fs.ErrNotExist)
 	}
-	return maxMem - m.used, nil
+	return m.room, nil
 }
 
-// SetFree makes Free return bytes.
-func (m *Mem) SetFree(bytes int64) {
+// SetRoom makes Room return room.
+func (m *Mem) SetRoom(room Room) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.used = maxMem - bytes
+	m.room = room
 }
 
 // Stat describes a file or folder.

@@ -76,13 +76,19 @@ func (OS) MayWrite(name string) error {
 	return nil
 }
 
-// Free asks the file system that a folder is in; what is kept for the superuser does not count.
-func (OS) Free(name string) (int64, error) {
+// OnDisk is the bound of a Room that the file system itself sets.
+const OnDisk = "on the disk"
+
+// Room asks the file system that a folder is in, less what is kept for the superuser; the quotas; and
+// the limits of the process.
+func (OS) Room(name string) (Room, error) {
 	free, err := freeBytes(name)
 	if err != nil {
-		return 0, &fs.PathError{Op: "statfs", Path: name, Err: err}
+		return Room{}, &fs.PathError{Op: "statfs", Path: name, Err: err}
 	}
-	return free, nil
+	room := Room{Free: free, Bound: OnDisk, File: fileLimit()}
+	quotas(name, &room)
+	return room, nil
 }
 
 // Sync flushes the data and what is needed to read it back.

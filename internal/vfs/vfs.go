@@ -55,8 +55,15 @@ type FS interface {
 	// MayWrite tells, without writing, whether names may be made in a folder, as far as rights and a
 	// file system that can only be read are concerned.
 	MayWrite(name string) error
-	// Free returns how many bytes may still be written to the file system that a folder is in.
-	Free(name string) (int64, error)
+	// Room returns how much may still be written to a folder.
+	Room(name string) (Room, error)
+}
+
+// Room is how much may still be written to a folder.
+type Room struct {
+	Free  int64  // bytes in all
+	Bound string // what bounds them: "on the disk", "within the user's quota"
+	File  int64  // bytes of a file at most; math.MaxInt64: no bound
 }
 
 // File is an open file. Read, Write and Close are for one goroutine at a time; the others may be

@@ -301,23 +301,41 @@ func TestWriteFileIsAllOrNothing(t *testing.T) {
 	}
 }
 
-// TestFree shows that room is told for a folder that is there, and for none that is not.
-func TestFree(t *testing.T) {
+// TestRoom shows that room is told for a folder that is there, and for none that is not.
+func TestRoom(t *testing.T) {
 	mem := NewMem()
-	mem.SetFree(12345)
-	if got, err := mem.Free("/"); got != 12345 || err != nil {
-		t.Errorf("Mem.Free = %d, %v; want 12345", got, err)
+	want := Room{Free: 12345, Bound: "within the user's quota", File: 99}
+	mem.SetRoom(want)
+	if got, err := mem.Room("/"); got != want || err != nil {
+		t.Errorf("Mem.Room = %+v, %v; want %+v", got, err, want)
 	}
-	if got, err := mem.Crash(1).Free("/"); got != 12345 || err != nil {
-		t.Errorf("after a crash Mem.Free = %d, %v; want 12345", got, err)
+	if got, err := mem.Crash(1).Room("/"); got != want || err != nil {
+		t.Errorf("after a crash Mem.Room = %+v, %v; want %+v", got, err, want)
 	}
 	dir := t.TempDir()
-	if got, err := (OS{}).Free(dir); got <= 0 || err != nil {
-		t.Errorf("OS.Free = %d, %v; want some", got, err)
+	if got, err := (OS{}).Room(dir); got.Free <= 0 || got.File <= 0 || got.Bound == "" || err != nil {
+		t.Errorf("OS.Room = %+v, %v; want some", got, err)
 	}
 	for _, fsys := range []FS{mem, OS{}} {
-		if got, err := fsys.Free(dir + "/absent"); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%T.Free of no folder = %d, %v", fsys, got, err)
+		if got, err := fsys.Room(dir + "/absent"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%T.Room of no folder = %+v, %v", fsys, got, err)
+		}
+	}
+}
+
+// TestMayWrite shows that a folder that is there may be written to, and one that is not may not.
+func TestMayWrite(t *testing.T) {
+	dir := t.TempDir()
+	mem := NewMem()
+	if err := mem.Mkdir("/folder", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for fsys, name := range map[FS]string{mem: "/folder", OS{}: dir} {
+		if err := fsys.MayWrite(name); err != nil {
+			t.Errorf("%T.MayWrite: %v", fsys, err)
+		}
+		if err := fsys.MayWrite(name + "/absent"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%T.MayWrite of no folder: %v", fsys, err)
 		}
 	}
 }
