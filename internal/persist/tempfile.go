@@ -125,6 +125,8 @@ func saveText(err error) string {
 	switch err.(type) {
 	case *openError, *moveError, *stepError:
 		return err.Error()
+	case *noRoomError:
+		return "Can't save: " + err.Error()
 	}
 	return (&stepError{"write", err}).Error()
 }
