@@ -6,6 +6,7 @@ tool honnef.co/go/tools/cmd/staticcheck
 
 require (
 	github.com/anishathalye/porcupine v1.3.1
+	github.com/hashicorp/cronexpr v1.1.3
 	github.com/redis/go-redis/v9 v9.23.0
 )
 

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tarn/internal/cron"
 	"tarn/internal/resp"
 )
 
@@ -80,6 +81,23 @@ func saveLines(points []SavePoint) []string {
 		lines[i] = strconv.FormatInt(p.Seconds, 10) + " " + strconv.FormatInt(p.Changes, 10)
 	}
 	return lines
+}
+
+// schedule makes a directive of times as crontab writes them. Its words are those of all expressions.
+func schedule(name, def string, field func(*Config) *cron.Schedule, doc string) Directive {
+	return Directive{Name: name, Kind: "five fields of crontab, or @daily and the like; several with a semicolon between two",
+		Default: def, Doc: doc, manyWords: true,
+		parse: func(c *Config, words []string) error {
+			s, err := cron.Parse(strings.Join(words, " "))
+			if err != nil {
+				return reason("Invalid schedule: " + err.Error())
+			}
+			*field(c) = s
+			return nil
+		},
+		print:   func(c *Config) string { return field(c).String() },
+		rewrite: func(c *Config) []string { return []string{quote(field(c).String())} },
+	}
 }
 
 func bufferLimits(name, def string, field func(*Config) *BufferLimits, doc string) Directive {

@@ -6,6 +6,8 @@
 
 package config
 
+import "tarn/internal/cron"
+
 // Config is one consistent set of all directives' values. It is never changed once published, and
 // neither is anything its slices hold: a change makes a new Config.
 type Config struct {
@@ -97,6 +99,10 @@ type Config struct {
 	SnapshotBufferLimit               int64 // bytes
 	SaveSpaceCheck                    bool
 	SnapshotWalkerDuty                int64 // percent
+	SaveLockFile                      string
+	BackupDir                         string
+	BackupKeep                        int64
+	BackupSchedule                    cron.Schedule
 
 	// Append-only log.
 	AppendOnly                 bool

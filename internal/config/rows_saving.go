@@ -2,7 +2,11 @@
 
 package config
 
-import "math"
+import (
+	"math"
+
+	"tarn/internal/cron"
+)
 
 var savingRows = group("Saving",
 	savePoints("save", "3600 1 300 100 60 10000", func(c *Config) *[]SavePoint { return &c.Save },
@@ -37,4 +41,12 @@ var savingRows = group("Saving",
 		"Begin no save and no rewrite of the log that the disk, a quota or a limit has no room for, and leave the log 16 MiB.").since(Tarn),
 	percent("snapshot-walker-duty", "25", Live, 1, 100, func(c *Config) *int64 { return &c.SnapshotWalkerDuty },
 		"Share of one CPU that a running save may take.").since(Tarn),
+	text("save-lock-file", "", Live, func(c *Config) *string { return &c.SaveLockFile },
+		"File whose lock saves in the background, rewrites and backups take, so that servers that name the same file do not disturb one another; empty: none.").protected().since(Tarn),
+	text("backup-dir", "backups", Live, func(c *Config) *string { return &c.BackupDir },
+		"Folder of the backups, made when there is none; empty: no backups.").protected().since(Tarn),
+	integer("backup-keep", "7", Live, 0, maxInt32, func(c *Config) *int64 { return &c.BackupKeep },
+		"How many verified backups are kept; 0: all.").since(Tarn),
+	schedule("backup-schedule", "", func(c *Config) *cron.Schedule { return &c.BackupSchedule },
+		"When a backup is made, by the server's local time; empty: only by BACKUP NOW.").since(Tarn),
 )

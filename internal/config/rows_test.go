@@ -45,7 +45,7 @@ func count(conds ...bool) (n int) {
 // otherValues are candidates of which each row must take one that is not its default.
 var otherValues = []string{"yes", "no", "1", "2", "9", "17", "4096", "8388608", "debug", "allkeys-lru", "local", "always",
 	"auto", "absolute", "allchannels", "clients", "swapdb", "hostname", "panic", "optional", "local3", "nosave now", "60 1", "pubsub 1 2 3",
-	"1 2 3", "KEA", "10 20", "example.org", "primary 6380"}
+	"1 2 3", "KEA", "10 20", "example.org", "primary 6380", "0 3 * * *"}
 
 // base returns the Config of a server started in /srv and told nothing.
 func base() *Config {

@@ -43,8 +43,9 @@ type node struct {
 	perm     fs.FileMode
 	modified int64
 
-	data    []byte // of a file: what it holds
-	synced  []byte // what it held at the last Sync
+	data    []byte   // of a file: what it holds
+	holder  *memFile // of its lock; not the disk's, and gone with the power
+	synced  []byte   // what it held at the last Sync
 	changes []change
 
 	names   map[string]*node // of a folder: what it holds
@@ -468,6 +469,9 @@ func (f *memFile) Close() error {
 	}
 	defer f.fs.mu.Unlock()
 	f.closed = true
+	if f.node.holder == f {
+		f.node.holder = nil
+	}
 	return nil
 }
 

@@ -55,6 +55,10 @@ type FS interface {
 	// MayWrite tells, without writing, whether names may be made in a folder, as far as rights and a
 	// file system that can only be read are concerned.
 	MayWrite(name string) error
+	// Lock opens a file for reading and writing, creating it when it is absent, and takes its lock, which
+	// nobody else can take until the File is closed or its process has ended. Errors: ErrLocked when
+	// somebody has it; Lock does not wait.
+	Lock(name string, perm fs.FileMode) (File, error)
 	// Room returns how much may still be written to a folder.
 	Room(name string) (Room, error)
 }

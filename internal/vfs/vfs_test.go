@@ -67,6 +67,7 @@ func TestDisksBehaveAlike(t *testing.T) {
 			testFiles(t, d.fs, at)
 			testNames(t, d.fs, at)
 			testErrors(t, d.fs, at)
+			testLocks(t, d.fs, at)
 		})
 	}
 }
@@ -173,6 +174,37 @@ func testNames(t *testing.T, fsys FS, at func(string) string) {
 	wantErr(t, "Remove of a folder", fsys.Remove(at("sub")), nil)
 	if got := list(t, fsys, at("")); got != "" {
 		t.Errorf("folder holds %q; want nothing", got)
+	}
+}
+
+func testLocks(t *testing.T, fsys FS, at func(string) string) {
+	f, err := fsys.Lock(at("lock"), 0o644)
+	wantErr(t, "Lock", err, nil)
+	fmt.Fprint(f, "mine")
+	_, err = fsys.Lock(at("lock"), 0o644)
+	wantErr(t, "Lock of what is locked", err, ErrLocked)
+	if got, err := ReadFile(fsys, at("lock")); string(got) != "mine" || err != nil {
+		t.Errorf("a locked file holds %q, %v; want mine", got, err)
+	}
+	other, err := fsys.Lock(at("other"), 0o644)
+	wantErr(t, "Lock of another file", err, nil)
+	wantErr(t, "Close", f.Close(), nil)
+	f, err = fsys.Lock(at("lock"), 0o644)
+	wantErr(t, "Lock again", err, nil)
+	var b [5]byte
+	if n, err := f.ReadAt(b[:], 0); string(b[:n]) != "mine" || err != io.EOF {
+		t.Errorf("the file holds %q, %v; want what was written under the first lock", b[:n], err)
+	}
+	wantErr(t, "Truncate", f.Truncate(0), nil)
+	wantErr(t, "Close", f.Close(), nil)
+	wantErr(t, "Close", other.Close(), nil)
+	_, err = fsys.Lock(at("absent/lock"), 0o644)
+	wantErr(t, "Lock in nothing", err, fs.ErrNotExist)
+	wantErr(t, "Mkdir", fsys.Mkdir(at("folder"), 0o755), nil)
+	_, err = fsys.Lock(at("folder"), 0o644)
+	wantErr(t, "Lock of a folder", err, syscall.EISDIR)
+	for _, name := range []string{"lock", "other", "folder"} {
+		wantErr(t, "Remove", fsys.Remove(at(name)), nil)
 	}
 }
 
