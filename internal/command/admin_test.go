@@ -145,6 +145,27 @@ func (s *noteSaver) BGRewrite(inTransaction bool) (bool, error) {
 	return inTransaction, s.fail
 }
 
+func (s *noteSaver) Backup(_ *keyspace.Tx, inTransaction bool) (bool, error) {
+	s.note("backup %t", inTransaction)
+	return s.byCron || inTransaction, s.fail
+}
+
+func (s *noteSaver) CancelBackup() error { s.note("cancel backup"); return s.fail }
+
+func (s *noteSaver) EachBackup(fn func(name, state string, seconds, bytes int64)) error {
+	if s.fail != nil {
+		return s.fail
+	}
+	fn("new.rdb.unverified", "unverified", 2000, 200)
+	fn("old.rdb", "verified", 1000, 100)
+	return nil
+}
+
+func (s *noteSaver) VerifyBackups(name string) (int, error) {
+	s.note("verify backup %q", name)
+	return 2, s.fail
+}
+
 func (s *noteSaver) Reread() error              { s.note("reread"); return s.fail }
 func (s *noteSaver) Transaction(bool)           {}
 func (s *noteSaver) SetFlushSleep(micros int64) { s.note("sleep %d", micros) }

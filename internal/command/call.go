@@ -87,6 +87,14 @@ type Saver interface {
 	// BGRewrite starts a rewrite of the append-only log. One that cannot start now starts later, and
 	// scheduled is true.
 	BGRewrite(inTransaction bool) (scheduled bool, err error)
+	// Backup starts a backup. One that cannot start now starts later, and scheduled is true.
+	Backup(tx *keyspace.Tx, inTransaction bool) (scheduled bool, err error)
+	// CancelBackup ends a backup that is under way or waits.
+	CancelBackup() error
+	// EachBackup calls fn for each backup, newest first, with the Unix time of its cut.
+	EachBackup(fn func(name, state string, seconds, bytes int64)) error
+	// VerifyBackups reads the backup of this name back, or with "" all, and returns how many it will.
+	VerifyBackups(name string) (files int, err error)
 	// Reread empties the keyspace and loads the append-only log.
 	Reread() error
 	// Transaction says whether the CONFIG SET that follows is in a transaction.

@@ -80,6 +80,39 @@ var serverRows = []Spec{
 		},
 	},
 	{
+		Name: "backup", Arity: -2, Since: "7.2.0",
+		Cost: "Depends on the subcommand", Summary: "Groups the commands about backups. Tarn only.",
+		Sub: []Spec{
+			{
+				Name: "cancel", Arity: 2, Flags: Admin | NoScript | NoAsyncLoading, Since: "7.2.0",
+				Cost: "O(1)", Summary: "Ends the backup under way, or the wait for its turn.",
+				Run: backupCancel,
+			},
+			{
+				Name: "help", Arity: 2, Flags: Loading | Stale, Since: "7.2.0",
+				Cost: "O(1)", Summary: "Lists the subcommands of BACKUP.",
+				Run: containerHelp,
+			},
+			{
+				Name: "list", Arity: 2, Flags: Admin | NoScript, Since: "7.2.0",
+				Cost: "O(N) for N files in the folder of backups", Summary: "Lists the backups, newest first.",
+				Tips: []string{"nondeterministic_output"},
+				Run:  backupList,
+			},
+			{
+				Name: "now", Arity: 2, Flags: Admin | NoScript | NoAsyncLoading, Since: "7.2.0",
+				Cost: "O(1)", Summary: "Makes a backup in the background, and reads it back.",
+				Run: backupNow,
+			},
+			{
+				Name: "verify", Arity: -2, Flags: Admin | NoScript, Since: "7.2.0",
+				Cost: "O(N) for N files in the folder of backups", Summary: "Reads a backup, or all, back in the background.",
+				Args: "[name]",
+				Run:  backupVerify,
+			},
+		},
+	},
+	{
 		Name: "bgrewriteaof", Arity: 1, Flags: Admin | NoScript | NoAsyncLoading, Since: "1.0.0",
 		Cost: "O(1)", Summary: "Rewrites the append-only file in the background.",
 		Run: bgrewriteaof,

@@ -110,7 +110,7 @@ func TestNext(t *testing.T) {
 			}
 		}
 	}
-	if next := (Schedule{}).Next(time.Now()); !next.IsZero() {
+	if next := (Schedule{}).Next(time.Unix(0, 0)); !next.IsZero() {
 		t.Errorf("a schedule without times comes at %s", next)
 	}
 }

@@ -33,8 +33,8 @@ var special = map[string]lockKind{
 	"flushdb": lockAll, "flushall": lockAll,
 	"client": lockWorld, "config": lockWorld, "debug": lockWorld, "info": lockWorld, "latency": lockWorld,
 	"slowlog": lockWorld, "shutdown": lockWorld, "save": lockWorld, "bgsave": lockWorld,
-	"bgrewriteaof": lockWorld,
-	"exec":         lockQueue,
+	"bgrewriteaof": lockWorld, "backup": lockWorld,
+	"exec": lockQueue,
 }
 
 func lockKinds(t *command.Table) []lockKind {

@@ -89,7 +89,10 @@ var fieldOrder = map[string]string{
 		aof_pending_rewrite aof_buffer_length aof_pending_bio_fsync aof_delayed_fsync aof_unsynced_bytes
 		aof_unsynced_ms aof_fsync_usec aof_fsync_max_usec aof_fsyncs loading_start_time
 		async_loading_start_time loading_total_bytes loading_rdb_used_mem loading_loaded_bytes
-		loading_loaded_perc loading_eta_seconds`,
+		loading_loaded_perc loading_eta_seconds backup_enabled backup_in_progress backup_scheduled
+		backup_verify_in_progress backup_last_status backup_last_error backup_last_time backup_last_time_sec
+		backup_last_verified_time backup_next_time backup_count backup_unverified backup_damaged backup_bytes
+		backup_runs backup_failures save_lock_status save_lock_holder save_lock_error save_lock_waits`,
 	"stats": `
 		total_connections_received total_commands_processed instantaneous_ops_per_sec total_net_input_bytes
 		total_net_output_bytes total_net_repl_input_bytes total_net_repl_output_bytes instantaneous_input_kbps

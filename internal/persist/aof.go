@@ -238,12 +238,12 @@ func (p *Store) Flush() error {
 func (p *Store) EndLog(force bool) bool {
 	p.mu.Lock()
 	state, j := p.log.state, p.job
-	rewriting := j != nil && j.rewrite
+	isRewrite := j != nil && j.kind == jobRewrite
 	p.mu.Unlock()
 	if state == logOff {
 		return true
 	}
-	if rewriting {
+	if isRewrite {
 		if state == logWaiting {
 			if !force {
 				p.o.Log.Warning("Writing initial AOF, can't exit.")
@@ -290,7 +290,7 @@ func (p *Store) turnOn() error {
 	p.log.state = logWaiting
 	j, scheduled := p.job, true
 	switch {
-	case p.busy && (j == nil || !j.rewrite || j.cancelled.Load()):
+	case p.busy && (j == nil || j.kind != jobRewrite || j.cancelled.Load()):
 		p.o.Log.Warning("AOF was enabled but there is already another background operation. An AOF background was scheduled to start when possible.")
 	case p.busy:
 		p.o.Log.Warning("AOF was enabled but there is already an AOF rewriting in background. Stopping background AOF and starting a rewrite now.")
@@ -302,7 +302,19 @@ func (p *Store) turnOn() error {
 	}
 	p.log.scheduled = scheduled
 	p.mu.Unlock()
-	if scheduled || p.startRewrite() == nil {
+	if scheduled {
+		return nil
+	}
+	err := p.startRewrite("")
+	var held *heldError
+	if errors.As(err, &held) {
+		p.o.Log.Warning("AOF was enabled but %s. An AOF background was scheduled to start when possible.", held)
+		p.mu.Lock()
+		p.log.scheduled = true
+		p.mu.Unlock()
+		return nil
+	}
+	if err == nil {
 		return nil
 	}
 	p.mu.Lock()
@@ -320,7 +332,7 @@ func (p *Store) turnOff() {
 	p.mu.Lock()
 	w, j := p.log.w, p.job
 	p.log.w, p.log.state, p.log.scheduled = nil, logOff, false
-	if j != nil && j.rewrite {
+	if j != nil && j.kind == jobRewrite {
 		p.cancel(j)
 	}
 	p.mu.Unlock()

@@ -3,6 +3,7 @@
 package persist
 
 import (
+	"slices"
 	"time"
 
 	"tarn/internal/info"
@@ -98,7 +99,7 @@ func (p *Store) InfoFields() []info.Field {
 		info.Count("stats", "total_forks", "Cuts of the keyspace made for saves.", p.cuts.Load),
 		info.Count("stats", "latest_fork_usec", "Microseconds that everybody stood still at the latest cut.", p.cutMicros.Load),
 	}
-	return append(fields, p.logFields()...)
+	return slices.Concat(fields, p.logFields(), p.backupFields(), p.lockFields())
 }
 
 // current returns the save or rewrite in the background, once it has cut, or nil.
@@ -113,7 +114,7 @@ func (p *Store) current() *job {
 
 // currentSave is current of a save only.
 func (p *Store) currentSave() *job {
-	if j := p.current(); j != nil && !j.rewrite {
+	if j := p.current(); j != nil && j.kind == jobSave {
 		return j
 	}
 	return nil

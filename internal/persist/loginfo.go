@@ -47,7 +47,7 @@ func (p *Store) logFields() []info.Field {
 		info.Seconds(section, "aof_last_rewrite_time_sec", "How long the last rewrite took; -1: there was none.", locked(func(l *appendLog) int64 { return l.lastSecs })),
 		info.Seconds(section, "aof_current_rewrite_time_sec", "How long the rewrite under way has run; -1: there is none.", func() int64 {
 			j := p.running()
-			if j == nil || !j.rewrite {
+			if j == nil || j.kind != jobRewrite {
 				return -1
 			}
 			return int64((p.mono() - j.began) / time.Second)

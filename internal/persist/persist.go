@@ -1,8 +1,8 @@
 // Store: one save at a time, and what others see of it.
 //
-// A Store runs at most one save or rewrite of the append-only log at a time (aof.go). A save in the background cuts the keyspace at once and
+// A Store runs at most one save, rewrite of the append-only log (aof.go) or backup (backup.go) at a time. A save in the background cuts the keyspace at once and
 // writes on a goroutine of its own (rdbfile.go); save points and retries are looked at by Cron
-// (schedule.go); load.go reads a file back. The file in place is only ever replaced as a whole: by
+// (schedule.go); load.go reads a file back. Other servers of the host may be kept from saving meanwhile (hostlock.go). The file in place is only ever replaced as a whole: by
 // renaming a complete, synced temporary file over it.
 
 // Package persist keeps the keyspace on disk: when it is saved, in which files, and how it comes
@@ -61,6 +61,10 @@ type Options struct {
 	Replay  func(alone bool) Replayer // runs the commands of a log; alone: the world is stopped
 	Exit    func(code int)            // ends the process
 	Alone   func(f func())            // runs f with the world stopped, called by who has not stopped it; nil: there is none
+
+	// Verify reads a backup to its end, in the background, asking rest before each read. It returns how many
+	// keys the file holds and what is wrong with it; err says why nothing can be told, rest's error at least.
+	Verify func(path string, rest func() error) (keys int64, damage, err error)
 }
 
 // Store is the durable side of a keyspace.
@@ -71,7 +75,8 @@ type Store struct {
 
 	rewriting *keyspace.Tx // of rewrites of the log: there is one at a time
 
-	place sync.Mutex // held from the last look at whether a save is cancelled to its renaming; before mu
+	place      sync.Mutex // held from the last look at whether a save is cancelled to its renaming; before mu
+	backupLook sync.Mutex // held while the folder of backups is read; before mu
 
 	mu        sync.Mutex // guards the fields below
 	busy      bool       // a save is under way, in the foreground or the background
@@ -89,6 +94,8 @@ type Store struct {
 	cutMicros atomic.Int64
 	load      loadState
 	log       appendLog
+	host      hostLock
+	backups   backups
 	rdbSize   sizeMemo
 	baseSize  sizeMemo
 }
@@ -104,13 +111,18 @@ func New(o Options) *Store {
 	if o.Alone == nil {
 		o.Alone = func(f func()) { f() }
 	}
+	if o.Verify == nil {
+		o.Verify = func(string, func() error) (int64, error, error) { return 0, nil, errNoChecker }
+	}
 	p := &Store{o: o, tx: o.Keyspace.NewTx(), lastSecs: -1}
+	p.backups.lastSecs = -1
 	p.log.lastSecs, p.log.second = -1, time.Second
 	// Begin asks again if this is refused, and a save then says why it cannot start.
 	_ = o.Keyspace.Prepare(o.Config.Current().SnapshotBufferLimit)
 	p.lastSave.Store(o.Clock.Millis() / 1000)
 	p.o.Config.Watch(func(_, _ *config.Config) error { p.judge(); return nil }, "save", "stop-writes-on-bgsave-error")
 	p.o.Config.Watch(p.followSwitch, "appendonly")
+	p.o.Config.Watch(p.checkLockFile, "save-lock-file")
 	p.o.Config.Watch(func(_, _ *config.Config) error {
 		if w := p.writer(); w != nil {
 			w.followPolicy()
@@ -136,10 +148,10 @@ func (p *Store) ResetStats() {
 // Saving tells whether a save is under way in the background.
 func (p *Store) Saving() bool {
 	j := p.running()
-	return j != nil && !j.rewrite
+	return j != nil && j.kind == jobSave
 }
 
-// running returns the save or rewrite under way in the background, or nil.
+// running returns the save, rewrite or backup under way in the background, or nil.
 func (p *Store) running() *job {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -166,7 +178,10 @@ func (p *Store) release() {
 }
 
 // free is release for those who hold mu, and call letSync afterwards.
-func (p *Store) free() { p.busy, p.job = false, nil }
+func (p *Store) free() {
+	p.busy, p.job = false, nil
+	p.unlockHost()
+}
 
 // letSync has the log synced again, if that was held back by what has ended.
 func (p *Store) letSync() {

@@ -8,6 +8,7 @@
 package persist
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -29,9 +30,18 @@ const (
 	longestRest = 20 * time.Millisecond
 )
 
-// job is a save or a rewrite under way.
+// jobKind says what a job writes.
+type jobKind uint8
+
+const (
+	jobSave    jobKind = iota // the RDB file
+	jobRewrite                // a base of the log
+	jobBackup                 // a backup
+)
+
+// job is a save, a rewrite or a backup under way.
 type job struct {
-	rewrite   bool               // of the log
+	kind      jobKind
 	begin     func()             // of a rewrite: makes its cut, for who has stopped the world and waits
 	snapshot  *keyspace.Snapshot // nil until the cut; of a save in the background, guarded by Store.mu until then
 	began     time.Duration      // monotonic
@@ -78,12 +88,20 @@ func (p *Store) saveNow() error {
 }
 
 // BGSave starts a save in the background, or with schedule, makes Cron start it when a rewrite of the
-// log has ended. The world is stopped. Errors: ErrInProgress, ErrActive; those of the system.
+// log or a backup has ended, or another server of the host its save. The world is stopped. Errors: ErrInProgress, ErrActive; those of the system.
 func (p *Store) BGSave(tx *keyspace.Tx, schedule bool) (scheduled bool, err error) {
 	j := p.running()
 	switch {
-	case j == nil || !j.rewrite:
-		return false, p.start(tx)
+	case j == nil || j.kind == jobSave:
+		err = p.start(tx, "")
+		var held *heldError
+		switch {
+		case !errors.As(err, &held):
+			return false, err
+		case schedule:
+			return true, p.Schedule()
+		}
+		return false, held.refusal()
 	case schedule:
 		return true, p.Schedule()
 	}
@@ -93,7 +111,7 @@ func (p *Store) BGSave(tx *keyspace.Tx, schedule bool) (scheduled bool, err erro
 // awaitRewrite returns when no rewrite of the log is under way: there is one snapshot at a time. It
 // hurries up. The world is stopped, and no shard is locked.
 func (p *Store) awaitRewrite() {
-	if j := p.running(); j != nil && j.rewrite {
+	if j := p.running(); j != nil && j.kind == jobRewrite {
 		j.hurried.Store(true)
 		j.begin()
 		<-j.done
@@ -111,11 +129,15 @@ func (p *Store) Schedule() error {
 	return nil
 }
 
-// start cuts now and writes on a goroutine. Errors: ErrInProgress; those of the system.
-func (p *Store) start(tx *keyspace.Tx) error {
+// start cuts now and writes on a goroutine. The log is told why, when that is not "". Errors: ErrInProgress,
+// *heldError; those of the system.
+func (p *Store) start(tx *keyspace.Tx, why string) error {
 	j := p.newJob()
-	if !p.claim(j) {
-		return ErrInProgress
+	if err := p.enter(j, "BGSAVE", ErrInProgress); err != nil {
+		return err
+	}
+	if why != "" {
+		p.o.Log.Notice("%s", why)
 	}
 	p.saves.Add(1)
 	p.mu.Lock()
@@ -142,6 +164,19 @@ func (p *Store) start(tx *keyspace.Tx) error {
 		close(j.done)
 	}()
 	return nil
+}
+
+// enter makes j the only job, of this server and, with save-lock-file, of the host. Errors: busy, *heldError.
+func (p *Store) enter(j *job, what string, busy error) error {
+	if !p.claim(j) {
+		return busy
+	}
+	err := p.lockHost(what)
+	if err != nil {
+		p.release()
+		close(j.done)
+	}
+	return err
 }
 
 func (p *Store) newJob() *job { return &job{done: make(chan struct{}), began: p.mono()} }
@@ -221,12 +256,13 @@ func (p *Store) succeeded(dirty int64) {
 	p.failed = false
 }
 
-// Abort makes a save in the background end soon, without a file. It does not wait.
+// Abort makes a save in the background end soon, without a file. It does not wait. A backup goes on: what is
+// about to be flushed may be just what somebody will want back.
 func (p *Store) Abort() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	j := p.job
-	if j == nil || j.rewrite || j.cancelled.Swap(true) {
+	if j == nil || j.kind != jobSave || j.cancelled.Swap(true) {
 		return
 	}
 	p.o.Log.Notice("There is a child saving an .rdb. Killing it!")
@@ -235,7 +271,7 @@ func (p *Store) Abort() {
 	}
 }
 
-// Wait returns when no save and no rewrite is under way. The world is stopped, and no shard is locked.
+// Wait returns when no save, no rewrite and no backup is under way. The world is stopped, and no shard is locked.
 func (p *Store) Wait() {
 	p.awaitRewrite()
 	if j := p.running(); j != nil {
@@ -287,7 +323,21 @@ func (p *Store) newFile(background bool) *rdbWriter {
 func (p *Store) write(j *job, background bool) error {
 	w := p.newFile(background)
 	w.cancelled = j.cancelled.Load
-	err := w.create()
+	if err := w.writeAll(j, w.create); err != nil {
+		return err
+	}
+	p.o.Log.Notice("DB saved on disk")
+	if background {
+		_, peak, total := j.snapshot.Held()
+		p.o.Log.Notice("Fork CoW for RDB: current %d MB, peak %d MB, average %d MB", total>>20, peak>>20, peak>>20)
+	}
+	return nil
+}
+
+// writeAll runs the snapshot of a job into the file, which create makes, and puts it in place.
+func (w *rdbWriter) writeAll(j *job, create func() error) error {
+	p := w.store
+	err := create()
 	// The snapshot is run even when there is no file, so that writers are let go.
 	if err != nil {
 		j.snapshot.Cancel()
@@ -306,11 +356,6 @@ func (p *Store) write(j *job, background bool) error {
 		return err
 	}
 	p.noteSize(&p.rdbSize, w.file.written)
-	p.o.Log.Notice("DB saved on disk")
-	if background {
-		_, peak, total := j.snapshot.Held()
-		p.o.Log.Notice("Fork CoW for RDB: current %d MB, peak %d MB, average %d MB", total>>20, peak>>20, peak>>20)
-	}
 	return nil
 }
 
@@ -325,6 +370,7 @@ type rdbWriter struct {
 	enc       rdb.Encoder
 	buf       []byte
 	db        int
+	keys      int64 // that were written
 }
 
 // create opens the temporary file and writes the header.
@@ -377,6 +423,7 @@ func (w *rdbWriter) selectDB(db int) {
 
 // record encodes one key.
 func (w *rdbWriter) record(r *keyspace.Record) error {
+	w.keys++
 	w.selectDB(r.DB)
 	if r.Deadline != keyspace.NoDeadline {
 		w.buf = rdb.AppendExpireMs(w.buf, r.Deadline)

@@ -61,7 +61,7 @@ func (p *Store) BGRewrite(inTransaction bool) (scheduled bool, err error) {
 	p.mu.Lock()
 	j := p.job
 	switch {
-	case j != nil && j.rewrite && !j.cancelled.Load():
+	case j != nil && j.kind == jobRewrite && !j.cancelled.Load():
 		err = ErrRewriting
 	case p.busy || inTransaction:
 		p.log.scheduled, p.log.failures, scheduled = true, 0, true
@@ -70,18 +70,30 @@ func (p *Store) BGRewrite(inTransaction bool) (scheduled bool, err error) {
 	if err != nil || scheduled {
 		return scheduled, err
 	}
-	if p.startRewrite() != nil {
+	err = p.startRewrite("")
+	var held *heldError
+	switch {
+	case errors.As(err, &held):
+		p.mu.Lock()
+		p.log.scheduled, p.log.failures = true, 0
+		p.mu.Unlock()
+		return true, nil
+	case err != nil:
 		return false, ErrCantRewrite
 	}
 	return false, nil
 }
 
-// startRewrite starts a rewrite, and waits for no disk. What goes wrong is logged.
-func (p *Store) startRewrite() error {
+// startRewrite starts a rewrite, and waits for no disk. The log is told why, when that is not "", and what goes
+// wrong. Errors: ErrInProgress, *heldError; others.
+func (p *Store) startRewrite(why string) error {
 	r := &rewrite{p: p, c: p.o.Config.Current(), j: p.newJob(), prepared: make(chan struct{}), begun: make(chan struct{})}
-	r.j.rewrite, r.j.begin = true, r.begin
-	if !p.claim(r.j) {
-		return ErrInProgress
+	r.j.kind, r.j.begin = jobRewrite, r.begin
+	if err := p.enter(r.j, "BGREWRITEAOF", ErrInProgress); err != nil {
+		return err
+	}
+	if why != "" {
+		p.o.Log.Notice("%s", why)
 	}
 	err := r.mayBegin()
 	p.mu.Lock()
@@ -487,7 +499,7 @@ func (p *Store) cancel(j *job) {
 // Rewriting tells whether a rewrite is under way.
 func (p *Store) Rewriting() bool {
 	j := p.running()
-	return j != nil && j.rewrite
+	return j != nil && j.kind == jobRewrite
 }
 
 const (

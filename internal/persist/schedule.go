@@ -1,8 +1,10 @@
-// Schedule: when a save starts by itself.
+// Schedule: when a save, a rewrite or a backup starts by itself.
 
 package persist
 
 import (
+	"fmt"
+
 	"tarn/internal/config"
 	"tarn/internal/keyspace"
 )
@@ -11,10 +13,23 @@ import (
 const retrySeconds = 5
 
 // Cron starts what is due, in Redis's order: a rewrite of the log that was scheduled, a save whose save
-// point is met, a rewrite since the log has grown, a save that was scheduled. It is called hz times a
-// second, with the world stopped: what it starts must not meet a command that saves, or a shutdown.
+// point is met, a rewrite since the log has grown, a save that was scheduled; then a backup. It is called hz
+// times a second, with the world stopped: what it starts must not meet a command that saves, or a shutdown.
 func (p *Store) Cron() {
 	c := p.o.Config.Current()
+	p.backupCron(c)
+	if p.awaitsLock() {
+		return
+	}
+	p.mu.Lock()
+	refused := p.host.refused
+	p.mu.Unlock()
+	p.startDue(c)
+	p.noteWait(refused)
+}
+
+// startDue starts the first of what is due.
+func (p *Store) startDue(c *config.Config) {
 	now := p.o.Clock.Millis() / 1000
 	p.mu.Lock()
 	busy, scheduled := p.job != nil, p.scheduled
@@ -22,7 +37,7 @@ func (p *Store) Cron() {
 	rewrite := !busy && p.log.scheduled && !p.limited(now)
 	p.mu.Unlock()
 	if rewrite {
-		_ = p.startRewrite() // a failure is logged and tried again
+		_ = p.startRewrite("") // a failure is logged and tried again
 	}
 	if busy || p.running() != nil {
 		return
@@ -31,14 +46,16 @@ func (p *Store) Cron() {
 		return
 	}
 	if growth, due := p.grown(c, now); due {
-		p.o.Log.Notice("Starting automatic rewriting of AOF on %d%% growth", growth)
-		_ = p.startRewrite()
+		_ = p.startRewrite(fmt.Sprintf("Starting automatic rewriting of AOF on %d%% growth", growth))
 		return
 	}
-	if mayTry && scheduled && p.start(p.cronTx()) == nil {
+	if mayTry && scheduled && p.start(p.cronTx(), "") == nil {
 		p.mu.Lock()
 		p.scheduled = false
 		p.mu.Unlock()
+	}
+	if p.running() == nil && p.backupDue() {
+		_ = p.startBackup(p.cronTx()) // a failure is logged, and seen in INFO
 	}
 }
 
@@ -47,8 +64,8 @@ func (p *Store) savePoint(c *config.Config, now int64) bool {
 	changes := p.Changes()
 	for _, point := range c.Save {
 		if changes >= point.Changes && now-p.LastSave() > point.Seconds {
-			p.o.Log.Notice("%d changes in %d seconds. Saving...", point.Changes, point.Seconds)
-			_ = p.start(p.cronTx()) // a failure is logged and tried again
+			why := fmt.Sprintf("%d changes in %d seconds. Saving...", point.Changes, point.Seconds)
+			_ = p.start(p.cronTx(), why) // a failure is logged and tried again
 			return true
 		}
 	}

@@ -142,17 +142,25 @@ func systemText(err error) string {
 	return strings.ToUpper(text[:1]) + text[1:]
 }
 
-var tempPattern = regexp.MustCompile(`^temp-(?:(?:bg-)?(\d+)\.rdb|rewriteaof-(?:bg-)?(\d+)\.aof)$`)
+var (
+	tempPattern       = regexp.MustCompile(`^temp-(?:(?:bg-)?(\d+)\.rdb|rewriteaof-(?:bg-)?(\d+)\.aof)$`)
+	tempBackupPattern = regexp.MustCompile(`^temp-backup-(\d+)()\.rdb$`)
+)
 
 // CleanTemp removes temporary files of saves that were cut short by the end of their process.
-func (p *Store) CleanTemp() {
-	dir := p.o.Config.Current().Dir
+func (p *Store) CleanTemp() { p.clean(p.o.Config.Current().Dir, tempPattern) }
+
+// cleanBackups is CleanTemp of backups. None is under way.
+func (p *Store) cleanBackups(at backupPlace) { p.clean(at.folder, tempBackupPattern) }
+
+// clean removes the files of a folder that fit a pattern, unless the process that they name is alive.
+func (p *Store) clean(dir string, pattern *regexp.Regexp) {
 	entries, err := p.o.Files.ReadDir(dir)
 	if err != nil {
 		return
 	}
 	for _, e := range entries {
-		m := tempPattern.FindStringSubmatch(e.Name())
+		m := pattern.FindStringSubmatch(e.Name())
 		if m == nil {
 			continue
 		}

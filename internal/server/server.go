@@ -124,7 +124,7 @@ func New(store *config.Store, files vfs.FS) (*Server, error) {
 		UsedMemory: s.usedMemory, Resume: s.resume, Refuse: s.dispatcher.RefuseWrites,
 		Loading: s.dispatcher.SetLoading, Version: RedisVersion, Pid: os.Getpid(),
 		Journal: s.dispatcher.Journal(), Durable: s.durable, Behind: s.logBehind, Replay: s.replayer, Exit: os.Exit,
-		Alone: s.dispatcher.World.Alone,
+		Alone: s.dispatcher.World.Alone, Verify: s.verifyBackup,
 	})
 	s.env.Saver = s.persist
 	return s, s.follow()

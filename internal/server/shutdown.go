@@ -96,6 +96,7 @@ func (s *Server) AbortShutdown() error { return errNoShutdown }
 func (s *Server) end(o command.ShutdownOptions) {
 	s.ending.Store(true)
 	s.persist.Abort()
+	s.persist.EndBackups()
 	if !s.persist.EndLog(o.Force) {
 		s.log.Warning("Errors trying to shut down the server. Check the logs for more information.")
 		s.ending.Store(false)
