@@ -251,8 +251,8 @@ func (p *Store) startBackup(tx *keyspace.Tx) error {
 	own := *c
 	own.Dir, own.RDBChecksum = r.at.folder, true
 	r.w = &rdbWriter{store: p, cfg: &own, cancelled: j.cancelled.Load,
-		file: tempFile{files: p.o.Files, name: r.at.path("temp-backup-" + strconv.Itoa(p.o.Pid) + ".rdb"), gradual: true}}
-	err := p.mayBackup(r.at.folder)
+		file: tempFile{files: p.o.Files, name: r.at.path("temp-backup-" + strconv.Itoa(p.o.Pid) + ".rdb"), gradual: true, spare: p.sparing(&own)}}
+	err := p.mayBackup(c, r.at.folder)
 	if err == nil {
 		err = p.cut(tx, j, p.pace, nil)
 	}
@@ -274,7 +274,7 @@ func (p *Store) startBackup(tx *keyspace.Tx) error {
 }
 
 // mayBackup finds what forbids a backup and can be told without writing. Errors: that.
-func (p *Store) mayBackup(folder string) error {
+func (p *Store) mayBackup(c *config.Config, folder string) error {
 	if folder == "" {
 		return errors.New("backup-dir is empty")
 	}
@@ -290,7 +290,9 @@ func (p *Store) mayBackup(folder string) error {
 	if err := p.o.Files.MayWrite(folder); err != nil {
 		return err
 	}
-	return p.roomFor(&p.rdbSize, folder)
+	there := *c
+	there.Dir = folder
+	return p.roomFor(&p.rdbSize, &there, c.RDBCompression)
 }
 
 // create makes the folder, durably, if it is not there, chooses a name that is free, and makes the temporary
