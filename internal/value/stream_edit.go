@@ -211,6 +211,7 @@ func (s *Stream) removeNode(p streamPlace) bool {
 		if last := s.nodes.Len() - 1; last >= 0 {
 			s.tail = s.nodeAt(last)
 		}
+		s.lowerCut()
 	}
 	return true
 }

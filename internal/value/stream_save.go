@@ -24,8 +24,8 @@
 // would remove it sets it aside too. The save reads nodes by ID, each from aside if it is there, and
 // frees those.
 //
-// What must hold: a node made after the cut has a greater ID than all that were there, or else the
-// save reads none but those aside (closed).
+// What must hold: a node made after the cut has a greater ID than end, behind which the save reads none
+// but those aside, and these alone when closed.
 
 package value
 
@@ -61,7 +61,7 @@ type streamCut struct {
 	steps  int         // pending entries looked at for that
 	held   int64       // bytes of what is written down, and of pending entries aside
 	next   StreamID    // nodes before it are saved
-	end    StreamID    // the last node at the cut
+	end    StreamID    // the last node of the cut that is still in the tree, or less than it was
 	closed bool        // no node in the tree is unsaved
 	aside  *streamTree // nodes that were replaced or removed, and are not saved
 }
@@ -196,6 +196,20 @@ func (s *Stream) dropAside(ms uint64, r mem.Ref) {
 	c.aside.Delete(ms, r)
 	s.heap.Free(r, mem.Nodes)
 	c.hold(-size - int64(before-c.aside.Bytes()))
+}
+
+// lowerCut keeps the save from taking a node for its own that is made from now on: there the IDs of nodes that were
+// removed from the end may come again.
+func (s *Stream) lowerCut() {
+	switch c := s.cut; {
+	case c == nil:
+	case s.tail.r == 0:
+		c.closed = true
+	default:
+		if id := s.id(s.tail); id.Less(c.end) {
+			c.end = id
+		}
+	}
 }
 
 // closeCut lets the save read none but the nodes aside, of which the stream, now empty, has put all.

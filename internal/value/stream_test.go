@@ -489,6 +489,54 @@ func (g *streamRig) finish() {
 }
 
 // TestStreamItemsRefused damages what was saved: it is refused, or makes a sound stream.
+// TestStreamEndMadeAnew shows that nodes which take the place of the last ones after the cut are not saved.
+func TestStreamEndMadeAnew(t *testing.T) {
+	for entries := range 5 {
+		for saved := range 4 {
+			heap := newStreamHeap(t)
+			g := &streamRig{t: t, r: rand.New(rand.NewPCG(1, 1)), seed: uint64(entries), step: saved, heap: heap, s: NewStream(heap), m: &streamModel{groups: map[string]*modelGroup{}}}
+			g.limits = StreamLimits{NodeEntries: 1}
+			put := func(ms uint64) {
+				if !g.s.Append(StreamID{Ms: ms}, [][]byte{[]byte("f"), []byte("v")}, g.limits) {
+					g.fail("no memory")
+				}
+				g.m.entries = append(g.m.entries, modelEntry{StreamID{Ms: ms}, "f=v "})
+			}
+			for i := range entries {
+				put(uint64(i+1) * 100)
+			}
+			g.cut = g.m.clone()
+			g.s.Cut(func(bytes int64) { g.held += bytes })
+			for range saved {
+				g.saved, _ = g.s.Save(g.saved, 1)
+			}
+			for i := range entries - 1 {
+				if found, ok := g.s.Delete(StreamID{Ms: uint64(entries-i) * 100}); !found || !ok {
+					g.fail("Delete: %t, %t", found, ok)
+				}
+				g.m.entries = g.m.entries[:len(g.m.entries)-1]
+				if !g.s.SetID(g.s.LastEntryID(), nil, nil) {
+					g.fail("SetID")
+				}
+				put(uint64(entries-i)*100 - 50)
+				g.check()
+				if found, ok := g.s.Delete(StreamID{Ms: uint64(entries-i)*100 - 50}); !found || !ok {
+					g.fail("Delete: %t, %t", found, ok)
+				}
+				g.m.entries = g.m.entries[:len(g.m.entries)-1]
+				if !g.s.SetID(g.s.LastEntryID(), nil, nil) {
+					g.fail("SetID")
+				}
+			}
+			for more := true; more; {
+				g.saved, more = g.s.Save(g.saved, 1)
+			}
+			g.endSave()
+			g.rebuild()
+		}
+	}
+}
+
 func TestStreamItemsRefused(t *testing.T) {
 	seed := chance.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 1))
