@@ -58,6 +58,9 @@ func (l *Loader) Load(k *keyspace.Key, v rdb.Value) error {
 	return kindOf(err)
 }
 
+// turn is how many items are read on while the key is locked.
+const turn = 64
+
 // Read is Load for a collection that is read on: locked calls what it is given with the key of the
 // value, locked, each time.
 func (l *Loader) Read(it *rdb.Items, locked func(fn func(k *keyspace.Key) error) error) error {
@@ -66,10 +69,12 @@ func (l *Loader) Read(it *rdb.Items, locked func(fn func(k *keyspace.Key) error)
 		return nil
 	})
 	for err == nil {
-		var item *rdb.Item
-		if item, err = it.Next(); err == nil {
-			err = locked(func(*keyspace.Key) error { return l.addItem(it.Kind(), item) })
-		}
+		err = locked(func(*keyspace.Key) (err error) {
+			for n := 0; n < turn && err == nil; n++ {
+				err = l.add(it)
+			}
+			return err
+		})
 	}
 	if err == io.EOF {
 		err = locked(l.value.Store)

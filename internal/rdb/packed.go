@@ -9,8 +9,10 @@ package rdb
 
 import (
 	"bytes"
+	"encoding/binary"
 	"hash/maphash"
 	"math"
+	"math/bits"
 	"strconv"
 
 	"tarn/internal/intset"
@@ -31,8 +33,18 @@ const (
 // duplicates finds out whether things are different from each other. Its table is kept.
 type duplicates struct {
 	seed  maphash.Seed
-	table []int32 // offsets of elements
+	table []duplicate
+	few   bool // so few that a hash which somebody may have made collide is good enough
 }
+
+// duplicate is an element of the table: its offset, 0 for none, and a part of its hash.
+type duplicate struct {
+	at   int32
+	hash uint32
+}
+
+// mostFew is how many elements are few.
+const mostFew = 64
 
 // reset makes room for count elements.
 func (d *duplicates) reset(count int) {
@@ -41,9 +53,10 @@ func (d *duplicates) reset(count int) {
 		size *= 2
 	}
 	if cap(d.table) < size {
-		d.table = make([]int32, size)
+		d.table = make([]duplicate, size)
 		d.seed = maphash.MakeSeed()
 	}
+	d.few = count <= mostFew
 	d.table = d.table[:size]
 	clear(d.table)
 }
@@ -58,27 +71,54 @@ func canonical(v listpack.Value) listpack.Value {
 	return v
 }
 
-// seen tells whether an element of lp that is the same as that at offset at was seen before.
-func (d *duplicates) seen(lp []byte, at int) bool {
-	v := canonical(listpack.Get(lp, at))
-	var h uint64
-	if v.IsInt {
-		h = maphash.Comparable(d.seed, v.Int)
-	} else {
-		h = maphash.Bytes(d.seed, v.Str)
-	}
+// seen tells whether an element of lp that is the same as v, which is at offset at, was seen before.
+func (d *duplicates) seen(lp []byte, at int, v listpack.Value) bool {
+	v = canonical(v)
+	h := d.hash(v)
 	mask := uint64(len(d.table) - 1)
 	for i := h & mask; ; i = (i + 1) & mask {
 		other := d.table[i]
-		if other == 0 {
-			d.table[i] = int32(at)
+		if other.at == 0 {
+			d.table[i] = duplicate{int32(at), uint32(h >> 32)}
 			return false
 		}
-		o := canonical(listpack.Get(lp, int(other)))
+		if other.hash != uint32(h>>32) {
+			continue
+		}
+		o := canonical(listpack.Get(lp, int(other.at)))
 		if o.IsInt == v.IsInt && o.Int == v.Int && bytes.Equal(o.Str, v.Str) {
 			return true
 		}
 	}
+}
+
+// mix is an odd number whose bits are those of the golden ratio.
+const mix = 0x9E3779B97F4A7C15
+
+func (d *duplicates) hash(v listpack.Value) uint64 {
+	switch {
+	case d.few && v.IsInt:
+		return bits.ReverseBytes64(uint64(v.Int) * mix)
+	case d.few:
+		return quickHash(v.Str)
+	case v.IsInt:
+		return maphash.Comparable(d.seed, v.Int)
+	}
+	return maphash.Bytes(d.seed, v.Str)
+}
+
+// quickHash hashes the length, the first and the last 8 bytes.
+func quickHash(b []byte) uint64 {
+	var head, tail uint64
+	if len(b) >= 8 {
+		head, tail = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[len(b)-8:])
+	} else {
+		for _, c := range b {
+			head = head<<8 | uint64(c)
+		}
+	}
+	high, low := bits.Mul64(head^mix, tail+uint64(len(b))^bits.ReverseBytes64(mix))
+	return (high ^ low) * mix
 }
 
 // check checks the bytes of a packed value of a kind. Errors: ErrCorrupt.
@@ -109,10 +149,10 @@ func (d *duplicates) check(kind Kind, form Form, b []byte) error {
 	d.reset(count / stride)
 	last, lastMember := math.Inf(-1), listpack.Value{}
 	for at := listpack.First(b); at >= 0; {
-		if d.seen(b, at) {
+		member, next := listpack.Read(b, at)
+		if d.seen(b, at, member) {
 			return ErrCorrupt
 		}
-		member, next := listpack.Read(b, at)
 		for i := 1; i < stride; i++ {
 			var v listpack.Value
 			v, next = listpack.Read(b, next)

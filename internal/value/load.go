@@ -36,6 +36,7 @@ type Loader struct {
 	limits *keyspace.Limits
 
 	packed []byte // the small form, or empty
+	spare  []byte // a buffer for another
 	alt    bool   // of an intset, or with deadlines
 	small  bool
 	scored []Scored // of a small sorted set, its members in names
@@ -46,14 +47,31 @@ type Loader struct {
 	list *listNodes
 	hash *bigHash
 
+	ahead []aheadOf // elements of a table that are not in it yet
+	texts []byte    // theirs
+
 	stream *StreamBuilder
 }
+
+// aheadOf is an element that waits until its bucket is near.
+type aheadOf struct {
+	hash        uint64
+	name, value int // bytes of texts: the name, then the value
+	number      uint64
+	numbered    bool
+}
+
+const (
+	mostAhead      = 32
+	mostAheadBytes = 4 << 10
+)
 
 // Begin begins a collection of type t, to be stored in k or another key of its shard.
 func (l *Loader) Begin(k *keyspace.Key, t keyspace.Type) {
 	invariant.Check(l.set == nil && l.zset == nil && l.list == nil && l.hash == nil && l.stream == nil, "the loader's last collection was stored or discarded")
 	l.typ, l.heap, l.limits = t, k.Heap(), k.Limits()
 	l.packed, l.scored, l.names = l.packed[:0], l.scored[:0], l.names[:0]
+	l.ahead, l.texts = l.ahead[:0], l.texts[:0]
 	l.small, l.alt = true, false
 	switch t {
 	case keyspace.Set:
@@ -121,7 +139,7 @@ func (l *Loader) AddMember(member []byte) error {
 			}
 			return nil
 		case !isInt && intsFitPack(l.limits, l.packed, member):
-			l.packed, l.alt = appendPackOfInts(nil, l.packed), false
+			l.packed, l.spare, l.alt = appendPackOfInts(l.spare[:0], l.packed), l.packed, false
 		default:
 			return l.spreadSet(member)
 		}
@@ -151,11 +169,71 @@ func (l *Loader) spreadSet(member []byte) error {
 }
 
 func (l *Loader) spreadMember(member []byte) error {
-	added, err := l.set.add(Member{Str: member})
-	if err == nil && !added {
-		return ErrDuplicate
+	return l.lookAhead(l.set.table, element{name: member})
+}
+
+// lookAhead asks for the bucket of an element, which is added when others have been asked for too: over a
+// large table nearly all the time is spent waiting for buckets. Errors: those of settle.
+func (l *Loader) lookAhead(t *table, e element) error {
+	large := len(e.name)+len(e.value) > mostAheadBytes-len(l.texts)
+	if large || len(l.ahead) == mostAhead {
+		if err := l.settle(t); err != nil {
+			return err
+		}
 	}
-	return err
+	if large {
+		return l.enter(t, t.find(e.name), e)
+	}
+	l.ahead = append(l.ahead, aheadOf{t.PrefetchIndex(e.name), len(e.name), len(e.value), e.number, e.numbered})
+	l.texts = append(append(l.texts, e.name...), e.value...)
+	return nil
+}
+
+// settle adds all elements that wait. Errors: ErrDuplicate, keyspace.ErrOutOfMemory.
+func (l *Loader) settle(t *table) error {
+	texts := l.texts
+	for i := range l.ahead {
+		a := &l.ahead[i]
+		e := element{name: texts[:a.name:a.name], value: texts[a.name:][:a.value:a.value], number: a.number, numbered: a.numbered}
+		texts = texts[a.name+a.value:]
+		if err := l.enter(t, t.findHashed(a.hash, e.name), e); err != nil {
+			return err
+		}
+	}
+	l.ahead, l.texts = l.ahead[:0], l.texts[:0]
+	return nil
+}
+
+// enter adds an element at its place. Errors: ErrDuplicate, keyspace.ErrOutOfMemory.
+func (l *Loader) enter(t *table, p place, e element) error {
+	entered := false
+	switch {
+	case p.found():
+		return ErrDuplicate
+	case l.zset != nil:
+		entered = l.zset.insertElement(p, e)
+	case l.hash != nil:
+		entered = l.hash.swap(p, e)
+	default:
+		entered = t.put(p, e) != 0
+	}
+	if !entered {
+		return keyspace.ErrOutOfMemory
+	}
+	return nil
+}
+
+// settleAll adds what waits for the collection's table, if it has one. Errors: those of settle.
+func (l *Loader) settleAll() error {
+	switch {
+	case l.set != nil:
+		return l.settle(l.set.table)
+	case l.zset != nil:
+		return l.settle(l.zset.table)
+	case l.hash != nil:
+		return l.settle(l.hash.table)
+	}
+	return nil
 }
 
 // AddScored adds a member of a sorted set; its score is not NaN. Errors: ErrDuplicate,
@@ -182,14 +260,7 @@ func (l *Loader) AddScored(member []byte, score float64) error {
 }
 
 func (l *Loader) spreadScored(member []byte, score float64) error {
-	p := l.zset.find(member)
-	if p.found() {
-		return ErrDuplicate
-	}
-	if !l.zset.insertScored(p, member, score) {
-		return keyspace.ErrOutOfMemory
-	}
-	return nil
+	return l.lookAhead(l.zset.table, scoredElement(member, score))
 }
 
 // storeScored makes k hold a small sorted set.
@@ -323,14 +394,7 @@ func (l *Loader) spreadHash() error {
 }
 
 func (l *Loader) spreadField(field, value []byte, deadline int64) error {
-	p := l.hash.find(field)
-	if p.found() {
-		return ErrDuplicate
-	}
-	if !l.hash.write(p, element{name: field, value: value, number: uint64(deadline), numbered: deadline != 0}) {
-		return keyspace.ErrOutOfMemory
-	}
-	return nil
+	return l.lookAhead(l.hash.table, element{name: field, value: value, number: uint64(deadline), numbered: deadline != 0})
 }
 
 // AddPart adds a part of a stream, as an item (stream_save.go).
@@ -364,7 +428,10 @@ func (l *Loader) Store(k *keyspace.Key) error {
 	if l.small {
 		return l.storeSmall(k)
 	}
-	var err error
+	err := l.settleAll()
+	if err != nil {
+		return err
+	}
 	switch l.typ {
 	case keyspace.Set:
 		err = k.SetBig(keyspace.Set, l.set)

@@ -62,6 +62,11 @@ func (t *table) find(name []byte) place {
 	return place{t.index.Find(hash, name), hash}
 }
 
+// findHashed is find for a name whose hash is known.
+func (t *table) findHashed(hash uint64, name []byte) place {
+	return place{t.index.Find(hash, name), hash}
+}
+
 // PrefetchIndex implements keyspace.Foreseer.
 func (t *table) PrefetchIndex(name []byte) (hash uint64) {
 	hash = maphash.Bytes(seed, name)

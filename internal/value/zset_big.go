@@ -78,7 +78,13 @@ func (b *bigZSet) add(member []byte, score float64) bool {
 }
 
 func (b *bigZSet) insertScored(p place, member []byte, score float64) bool {
-	r := b.make(scoredElement(member, score))
+	return b.insertElement(p, scoredElement(member, score))
+}
+
+// insertElement adds e, whose member is absent. It reports false, with nothing changed, when memory is refused.
+func (b *bigZSet) insertElement(p place, e element) bool {
+	score := math.Float64frombits(e.number)
+	r := b.make(e)
 	if r == 0 {
 		return false
 	}
