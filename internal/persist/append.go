@@ -5,7 +5,7 @@
 // on the disk before: so base and increments join exactly. The old one is synced before the first byte
 // goes into the new one; a power cut can then tear only the last increment that holds anything.
 //
-// A write that fails is tried again every second; what was written of it is cut off first. Meanwhile
+// A write that fails is tried again ten times a second; what was written of it is cut off first. Meanwhile
 // commands that write are refused, and what others still append waits in the journal. Under the
 // policy always there is nothing to be tried again: a client would wait, and the process ends.
 
@@ -14,6 +14,7 @@ package persist
 import (
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"tarn/internal/aof"
@@ -277,6 +278,7 @@ func (w *logWriter) writeOnce() (written int, err error) {
 			w.p.o.Log.Warning("Short write while writing to the AOF file: (nwritten=%d, expected=%d)", written, len(w.out))
 		}
 		if written > 0 {
+			err = syscall.ENOSPC // as a redis-server says of any write cut short
 			if cut := file.Truncate(size); cut == nil {
 				written = 0
 			} else if loud {
@@ -331,9 +333,9 @@ func (p *Store) writeFailed(w *logWriter, err error) bool {
 	return true
 }
 
-// pause waits before another try: a second, or until somebody is in a hurry. It tells whether the writer goes on.
+// pause waits before another try: a tenth of a second, or until somebody is in a hurry. It tells whether the writer goes on.
 func (w *logWriter) pause() bool {
-	t := time.NewTimer(w.p.log.second)
+	t := time.NewTimer(w.p.log.second / 10)
 	defer t.Stop()
 	select {
 	case <-t.C:

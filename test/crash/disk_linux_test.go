@@ -1,54 +1,34 @@
 // Shows what a real disk that is full, or can only be read, does to a server that serves: nothing but
 // that it does not save. The file in place stays as it is, byte by byte, nothing is left beside it,
 // reads are answered, writes are refused as the settings say, and when there is room again the next
-// save is good. The disk is a small one in memory, mounted for the test, which takes root.
+// save is good.
 
 package crash
 
 import (
 	"bytes"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"tarn/test/harness"
 )
 
-// mountDisk mounts a file system of 1 MiB on a new folder.
-func mountDisk(t *testing.T) (dir string) {
-	t.Helper()
-	dir = t.TempDir()
-	err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m,mode=0755")
-	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) {
-		t.Skipf("mounting a disk of 1 MiB takes root: %v", err)
-	}
-	if err != nil {
-		t.Fatalf("mount tmpfs on %s: %v", dir, err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Errorf("unmount %s: %v", dir, err)
-		}
-	})
-	return dir
-}
-
 // badDisk is a server whose folder has a good file in it, and then no room or no right.
 type badDisk struct {
 	t    *testing.T
-	dir  string
+	dir  string // as the test sees it
+	disk *smallDisk
 	s    *harness.Server
 	c    *harness.Conn
 	file []byte // that must stay
 }
 
-func newBadDisk(t *testing.T, program harness.Program) *badDisk {
-	b := &badDisk{t: t, dir: mountDisk(t)}
-	b.s = program.Start(t, `dir `+harness.Quote(b.dir), `save 3600 1000000000`, `rdbcompression no`)
+func newBadDisk(t *testing.T, d *smallDisk, program harness.Program) *badDisk {
+	b := &badDisk{t: t, dir: d.seen, disk: d}
+	b.s = program.Start(t, `dir `+harness.Quote(d.dir), `save 3600 1000000000`, `rdbcompression no`)
 	b.c = b.s.Dial(t)
 	b.c.Must(t, "SET", "kept", strings.Repeat("k", 100_000))
 	b.c.Must(t, "SAVE")
@@ -129,7 +109,7 @@ func (b *badDisk) recovers() {
 	b.reply("+OK", "SET", "b", "2")
 	b.reply("+OK", "SAVE")
 	b.s.Kill()
-	again := b.s.Program.Start(b.t, `dir `+harness.Quote(b.dir))
+	again := b.s.Program.Start(b.t, `dir `+harness.Quote(b.disk.dir))
 	b.c = again.Dial(b.t)
 	b.reply("$1", "GET", "a")
 	b.reply("$2", "GET", "b")
@@ -137,10 +117,13 @@ func (b *badDisk) recovers() {
 }
 
 func TestFullDisk(t *testing.T) {
-	onBoth(t, func(t *testing.T, program harness.Program) {
-		b := newBadDisk(t, program)
+	onDisks(t, func(t *testing.T, d *smallDisk, program harness.Program) {
+		b := newBadDisk(t, d, program)
 		b.c.Must(t, "SET", "too much", strings.Repeat("x", 2<<20))
-		b.fails("No space left on device")
+		if d.limit {
+			d.limitFiles(b.s, "1000000")
+		}
+		b.fails(d.full)
 		b.reply("+OK", "CONFIG", "SET", "stop-writes-on-bgsave-error", "no")
 		b.reply(":1", "DEL", "too much")
 		b.reply("+OK", "CONFIG", "SET", "stop-writes-on-bgsave-error", "yes")
@@ -150,16 +133,11 @@ func TestFullDisk(t *testing.T) {
 
 func TestReadOnlyDisk(t *testing.T) {
 	onBoth(t, func(t *testing.T, program harness.Program) {
-		b := newBadDisk(t, program)
-		remount := func(flags uintptr) {
-			t.Helper()
-			if err := syscall.Mount("tmpfs", b.dir, "tmpfs", syscall.MS_REMOUNT|flags, "size=1m"); err != nil {
-				t.Fatalf("remount %s: %v", b.dir, err)
-			}
-		}
-		remount(syscall.MS_RDONLY)
-		b.fails("Failed opening the temp RDB file temp-")
-		remount(0)
+		d, protect, says := readOnly(t, "")
+		b := newBadDisk(t, d, d.in(program))
+		protect(true)
+		b.fails("for saving: " + says)
+		protect(false)
 		b.recovers()
 	})
 }
