@@ -102,8 +102,14 @@ func (p *Store) listBackups(at backupPlace) ([]backupFile, error) {
 			continue
 		}
 		st, err := p.o.Files.Stat(at.path(e.Name()))
-		if err != nil || !st.Mode().IsRegular() {
-			continue // gone meanwhile, or no file
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !st.Mode().IsRegular() {
+			continue
 		}
 		f.bytes = st.Size()
 		list = append(list, f)

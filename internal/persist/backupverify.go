@@ -11,6 +11,7 @@ package persist
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -166,7 +167,7 @@ func (p *Store) verifyOne(k check, stopped *atomic.Bool) (failure string) {
 	list, err := p.listBackups(k.at)
 	i := slices.IndexFunc(list, func(f backupFile) bool { return f.stem == k.stem })
 	if err == nil && i < 0 {
-		return "" // removed meanwhile
+		err = fs.ErrNotExist
 	}
 	var keys int64
 	var damage error
@@ -180,6 +181,8 @@ func (p *Store) verifyOne(k check, stopped *atomic.Bool) (failure string) {
 	switch {
 	case stopped.Load():
 		return ""
+	case errors.Is(err, fs.ErrNotExist) && !k.fresh:
+		return "" // it was removed since it was asked for
 	case err != nil:
 		return p.notVerified(k, err)
 	case damage != nil:

@@ -58,6 +58,8 @@ type rig struct {
 	durable int64
 	exited  bool
 	behind  bool
+
+	judge func(path string, rest func() error) (keys int64, damage, err error) // instead of reading backups; nil: they are read
 }
 
 // logLines is a Log that is read by tests.
@@ -119,7 +121,7 @@ func newRig(t *testing.T, disk *vfs.Mem, over func(vfs.FS) vfs.FS) *rig {
 		Latency: info.NewLatencyMonitor(r.clock), UsedMemory: func() int64 { return 3 << 20 },
 		Resume: func() {}, Version: "7.2.6", Pid: rigPid,
 		Journal: r.journal, Durable: r.noteDurable, Behind: r.noteBehind, Replay: r.replayer, Exit: r.noteExit,
-		Alone: r.alone,
+		Alone: r.alone, Verify: r.verify,
 		Refuse: func(e resp.Error) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -142,7 +144,9 @@ func (r *rig) end() {
 	}
 	r.ended = true
 	r.p.Abort()
+	r.p.EndBackups()
 	r.p.Wait()
+	r.p.AwaitVerified()
 	r.stopLog()
 	if err := r.ks.Close(); err != nil {
 		r.t.Error(err)
