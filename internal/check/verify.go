@@ -35,7 +35,11 @@ func (t *Tool) Verify(path string, rest func() error) (keys int64, damage, err e
 	if err != nil {
 		return 0, nil, err
 	}
-	defer func() { err = errors.Join(err, place.close()) }()
+	defer func() {
+		if closing := place.close(); err == nil {
+			err = closing
+		}
+	}()
 	_ = f.DontNeed(0, st.Size()) // a hint
 	r := &restingReader{f: f, rest: rest}
 	s := &snapshot{}

@@ -50,6 +50,39 @@ func TestSaving(t *testing.T) {
 	})
 }
 
+func TestBackups(t *testing.T) {
+	a := newAdmin(t)
+	c := a.connect()
+	const syntax = "-ERR syntax error\r\n"
+	list := func(header string) string {
+		entry := func(name, status, seconds, bytes string) string {
+			return header + "$4\r\nname\r\n" + name + "$6\r\nstatus\r\n" + status + "$4\r\ntime\r\n:" + seconds + "\r\n$5\r\nbytes\r\n:" + bytes + "\r\n"
+		}
+		return "*2\r\n" + entry("$18\r\nnew.rdb.unverified\r\n", "$10\r\nunverified\r\n", "2000", "200") +
+			entry("$7\r\nold.rdb\r\n", "$8\r\nverified\r\n", "1000", "100")
+	}
+	a.talk(c, []exchange{
+		{"BACKUP NOW", "+Background backup started\r\n", "backup false"},
+		{"BACKUP LIST", list("*8\r\n"), ""},
+		{"BACKUP VERIFY", ":2\r\n", `verify backup ""`},
+		{"BACKUP verify old.rdb", ":2\r\n", `verify backup "old.rdb"`},
+		{"BACKUP VERIFY a b", syntax, ""},
+		{"BACKUP CANCEL", "+Background backup cancelled\r\n", "cancel backup"},
+		{"BACKUP NOW NOW", "-ERR wrong number of arguments for 'backup|now' command\r\n", ""},
+		{"BACKUP", "-ERR wrong number of arguments for 'backup' command\r\n", ""},
+		{"BACKUP LATER", "-ERR unknown subcommand 'LATER'. Try BACKUP HELP.\r\n", ""},
+		{"MULTI", "+OK\r\n", ""},
+		{"BACKUP NOW", "+QUEUED\r\n", ""},
+		{"EXEC", "*1\r\n+Background backup scheduled\r\n", "backup true"},
+	})
+	a.byCron = true
+	a.talk(c, []exchange{{"BACKUP NOW", "+Background backup scheduled\r\n", "backup false"}})
+	a.fail = errBusy
+	for request, note := range map[string]string{"BACKUP NOW": "backup false", "BACKUP CANCEL": "cancel backup", "BACKUP VERIFY": `verify backup ""`, "BACKUP LIST": ""} {
+		a.talk(c, []exchange{{request, "-" + string(errBusy) + "\r\n", note}})
+	}
+}
+
 func TestShutdown(t *testing.T) {
 	a := newAdmin(t)
 	a.fail = resp.Error("ERR no")
