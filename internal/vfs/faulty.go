@@ -116,6 +116,14 @@ func (f *Faulty) Rename(from, to string) error {
 	return f.fs.Rename(from, to)
 }
 
+// Link gives a file a second name.
+func (f *Faulty) Link(from, to string) error {
+	if err := f.fails("link", from+" "+to, true); err != nil {
+		return err
+	}
+	return f.fs.Link(from, to)
+}
+
 // Remove removes a file or an empty folder.
 func (f *Faulty) Remove(name string) error {
 	if err := f.fails("remove", name, true); err != nil {

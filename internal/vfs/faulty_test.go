@@ -43,6 +43,8 @@ func every(fsys FS) (names []string, calls []func() error) {
 	add("open d/f", func() error { f, err = fsys.OpenFile("d/f", ReadWrite|New, 0o644); return err })
 	add("close d/f", withFile(func() error { return f.Close() }))
 	add("rename d/f d/g", func() error { return fsys.Rename("d/f", "d/g") })
+	add("link d/g d/h", func() error { return fsys.Link("d/g", "d/h") })
+	add("remove d/h", func() error { return fsys.Remove("d/h") })
 	add("syncdir d", func() error { return fsys.SyncDir("d") })
 	add("stat d/g", func() error { _, err := fsys.Stat("d/g"); return err })
 	add("chmod d/g", func() error { return fsys.Chmod("d/g", 0o600) })

@@ -181,6 +181,32 @@ func (m *Mem) Rename(from, to string) error {
 	return nil
 }
 
+// Link gives a file a second name.
+func (m *Mem) Link(from, to string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	dir, base := split(to)
+	n, target := m.find(from), m.find(dir)
+	var err error
+	switch {
+	case n == nil || target == nil:
+		err = fs.ErrNotExist
+	case target.names == nil:
+		err = syscall.ENOTDIR
+	case n.names != nil:
+		err = syscall.EPERM
+	case base == "." || target.names[base] != nil:
+		err = fs.ErrExist
+	}
+	if err != nil {
+		return &os.LinkError{Op: "link", Old: from, New: to, Err: err}
+	}
+	target.names[base] = n
+	target.renames = append(target.renames, rename{name: base, node: n})
+	m.touch(target)
+	return nil
+}
+
 // Remove removes a file or an empty folder.
 func (m *Mem) Remove(name string) error {
 	m.mu.Lock()

@@ -39,6 +39,9 @@ func (OS) Create(name string) (File, error) {
 // Rename gives a file another name.
 func (OS) Rename(from, to string) error { return os.Rename(from, to) }
 
+// Link gives a file a second name.
+func (OS) Link(from, to string) error { return os.Link(from, to) }
+
 // Remove removes a file or an empty folder.
 func (OS) Remove(name string) error { return os.Remove(name) }
 

@@ -40,6 +40,9 @@ type FS interface {
 	Create(name string) (File, error)
 	// Rename gives a file another name, in one step, replacing a file that had it.
 	Rename(from, to string) error
+	// Link gives a file a second name, which must be free: what is then done to one name leaves the other.
+	// File systems may refuse it.
+	Link(from, to string) error
 	// Remove removes a file or an empty folder.
 	Remove(name string) error
 	// Stat follows symbolic links.

@@ -66,6 +66,7 @@ func TestDisksBehaveAlike(t *testing.T) {
 			at := func(name string) string { return path.Join(d.dir, name) }
 			testFiles(t, d.fs, at)
 			testNames(t, d.fs, at)
+			testLinks(t, d.fs, at)
 			testErrors(t, d.fs, at)
 			testLocks(t, d.fs, at)
 		})
@@ -136,6 +137,30 @@ func testFiles(t *testing.T, fsys FS, at func(string) string) {
 		t.Errorf("Stat of an emptied file = %v, %v", info, err)
 	}
 	wantErr(t, "Remove", fsys.Remove(at("a")), nil)
+}
+
+// testLinks shows that a second name keeps a file whose first one is given to another.
+func testLinks(t *testing.T, fsys FS, at func(string) string) {
+	for _, name := range []string{"one", "two"} {
+		if err := WriteFile(fsys, at(name), at("temp"), at("."), []byte(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantErr(t, "Mkdir", fsys.Mkdir(at("folder"), 0o755), nil)
+	wantErr(t, "Link to a name that is taken", fsys.Link(at("one"), at("two")), fs.ErrExist)
+	wantErr(t, "Link of what is not there", fsys.Link(at("none"), at("kept")), fs.ErrNotExist)
+	wantErr(t, "Link into a folder that is not there", fsys.Link(at("one"), at("none/kept")), fs.ErrNotExist)
+	wantErr(t, "Link of a folder", fsys.Link(at("folder"), at("kept")), syscall.EPERM)
+	wantErr(t, "Link", fsys.Link(at("one"), at("folder/kept")), nil)
+	wantErr(t, "Rename over the first name", fsys.Rename(at("two"), at("one")), nil)
+	for name, want := range map[string]string{"one": "two", "folder/kept": "one"} {
+		if got, err := ReadFile(fsys, at(name)); string(got) != want || err != nil {
+			t.Errorf("%s holds %q, %v; want %q", name, got, err, want)
+		}
+	}
+	for _, name := range []string{"one", "folder/kept", "folder"} {
+		wantErr(t, "Remove "+name, fsys.Remove(at(name)), nil)
+	}
 }
 
 func testNames(t *testing.T, fsys FS, at func(string) string) {
