@@ -151,15 +151,15 @@ func TestValkeyHash(t *testing.T) {
 	payload := func(t byte, version uint16) []byte {
 		return sealed(binary.LittleEndian.AppendUint16(append([]byte{t}, body...), version))
 	}
-	v, err := ParseDump(payload(22, valkeyVersion), true)
+	v, err := ParseDump(payload(22, ValkeyVersion), true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, err := decoded(v); err != nil || !slices.Equal(got, want) {
 		t.Errorf("payload: %q, %v; want %q", got, err, want)
 	}
-	if _, err := ParseDump(payload(26, valkeyVersion), true); !errors.Is(err, ErrUnsupported) {
-		t.Errorf("type 26: %v", err)
+	if _, err := ParseDump(payload(typeHashValkey, ValkeyVersion), true); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("type %d: %v", typeHashValkey, err)
 	}
 	file := slices.Concat([]byte("VALKEY080\x16\x01k"), body, []byte{opEOF}, make([]byte, checksumBytes))
 	var got []string
@@ -171,9 +171,9 @@ func TestValkeyHash(t *testing.T) {
 			t.Errorf("file: %q, %v; want %q", got, err, want)
 		}
 	}
-	file[9] = 26
+	file[9] = typeHashValkey
 	if _, err = Scan(strings.NewReader(string(file)), Options{}, func(rec *Record) error { return nil }); !errors.Is(err, ErrCorrupt) {
-		t.Errorf("type 26 in a file: %v", err)
+		t.Errorf("type %d in a file: %v", file[9], err)
 	}
 }
 

@@ -55,6 +55,9 @@ func (b *Batch) Each(fn func(*Record) error) error {
 			return nil
 		}
 		pos = ev.end
+		if ev.kind == leftOutEvent {
+			st.keyDone()
+		}
 		if ev.kind != keyEvent {
 			continue
 		}

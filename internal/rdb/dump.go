@@ -47,7 +47,7 @@ func ParseDump(payload []byte, checksum bool) (Value, error) {
 		return Value{}, fmt.Errorf("dump payload of %d bytes: %w", len(payload), ErrVersion)
 	}
 	version := int(binary.LittleEndian.Uint16(payload[body:]))
-	if version != 0 && !readable(version) { // Redis takes 0
+	if version != 0 && !Readable(version) { // Redis takes 0
 		return Value{}, fmt.Errorf("dump payload of version %d: %w", version, ErrVersion)
 	}
 	sum := binary.LittleEndian.Uint64(payload[body+2:])

@@ -140,10 +140,13 @@ func (v *LargeValue) discard() error {
 	return nil
 }
 
-// isLarge tells whether the walk met a value that is handed over as a stream.
+// isLarge tells whether the walk met a value that is handed over, or passed over, as a stream.
 func (s *splitter) isLarge(got status) bool {
 	ev := &s.ev
-	return got != bad && s.o.Large != nil && ev.kind == keyEvent && ev.value != 0 && ev.end-ev.value > s.o.BufferBytes/2
+	if got == bad || ev.value == 0 || ev.end-ev.value <= s.o.BufferBytes/2 {
+		return false
+	}
+	return ev.kind == keyEvent && s.o.Large != nil || ev.kind == leftOutEvent || ev.kind == moduleEvent
 }
 
 // large hands over the value that the walk met.

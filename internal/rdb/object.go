@@ -30,6 +30,8 @@ const (
 	typeZSet            = 3
 	typeHash            = 4
 	typeZSet2           = 5
+	typeModulePre       = 6
+	typeModule          = 7
 	typeHashZipmap      = 9
 	typeListZiplist     = 10
 	typeSetIntset       = 11
@@ -47,7 +49,9 @@ const (
 	typeHashTriplesA    = 23
 	typeHashDeadlines   = 24 // deadlines count from the soonest
 	typeHashTriples     = 25
-	typeHashValkey      = 26 // 22 in files
+	typeStream4         = 26  // of Redis 8.6: not read
+	typeStream5         = 27  // of Redis 8.8: not read
+	typeHashValkey      = 241 // 22 in files
 	noType              = 242
 	maxCount            = 1 << 40 // elements: no server holds so many
 	maxDeadline         = 1<<48 - 1

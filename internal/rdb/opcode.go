@@ -17,7 +17,8 @@ type state struct {
 	expireMs int64 // of the next key, like idle and freq: None when not said
 	idle     int64
 	freq     int
-	version  int // of the file
+	version  int  // of the file
+	lenient  bool // what is not read, and ends where it says, is passed over
 }
 
 // newState is the state at the start of a body.
@@ -36,24 +37,26 @@ const (
 	resizeEvent
 	functionEvent
 	moduleEvent
+	leftOutEvent // a key whose value is passed over
+	otherEvent   // something without a key that is passed over
 	eofEvent
 )
 
 // event is one thing met. Positions are in the window. Which fields are set follows from the kind.
 type event struct {
 	kind eventKind
-	typ  byte       // keyEvent
+	typ  byte       // of keyEvent and leftOutEvent; the opcode of otherEvent
 	at   int        // of the opcode or type; every opcode before it is in the state
 	end  int        // after the thing; when the status is short, the least the window must hold
-	key  stringSpan // of keyEvent; the name of auxEvent; the code of functionEvent
+	key  stringSpan // of keyEvent and leftOutEvent; the name of auxEvent; the code of functionEvent
 	fact stringSpan // of auxEvent
 
-	// value is where the object starts, in a keyEvent. When the status is short, it is 0 unless
-	// the key is complete.
+	// value is where the object starts, in a keyEvent or leftOutEvent, or the data of a moduleEvent. When
+	// the status is short, it is 0 unless the key is complete.
 	value int
 
 	keys, deadlines uint64 // resizeEvent
-	module          uint64 // moduleEvent
+	module          uint64 // moduleEvent, and of a module's value; else 0
 
 	// When the status is bad: what is wrong, with the key concerned if there is one.
 	what   string
@@ -64,7 +67,7 @@ type event struct {
 // next takes opcodes from b[pos:] into the state until it meets something that is not for the
 // state alone, and describes that in ev. When the thing met is short, ev.at says where to go on.
 func (s *state) next(b []byte, pos int, ev *event) status {
-	ev.kind = noEvent
+	ev.kind, ev.value, ev.module = noEvent, 0, 0
 	for {
 		ev.at = pos
 		if pos >= len(b) {
@@ -73,11 +76,11 @@ func (s *state) next(b []byte, pos int, ev *event) status {
 		}
 		op := b[pos]
 		if op < lowestOpcode {
-			return readObject(s.version, b, pos, ev)
+			return s.readObject(b, pos, ev)
 		}
 		end, forState, st := s.take(op, b, pos+1)
 		if !forState {
-			return readEvent(op, b, pos+1, ev)
+			return s.readEvent(op, b, pos+1, ev)
 		}
 		if st != done {
 			ev.end = end
@@ -150,13 +153,16 @@ func (ev *event) check(op byte, st status) status {
 	return st
 }
 
-// readObject finds the parts of the type, key and value at b[pos:] of a file of a version.
-func readObject(version int, b []byte, pos int, ev *event) status {
-	ev.kind, ev.typ, ev.value = keyEvent, meant(b[pos], version), 0
+// readObject finds the parts of the type, key and value at b[pos:].
+func (s *state) readObject(b []byte, pos int, ev *event) status {
+	ev.kind, ev.typ = keyEvent, meant(b[pos], s.version)
 	key, st := readString(b, pos+1)
 	ev.key, ev.end = key, key.end
 	if int(ev.typ) >= len(types) || types[ev.typ].name == "" {
-		return ev.refuse(b, st, ErrCorrupt)
+		if ev.typ = b[pos]; Readable(s.version) {
+			return ev.refuse(b, st, ErrCorrupt)
+		}
+		return ev.refuse(b, st, ErrUnsupported)
 	}
 	if st == bad {
 		return ev.refuse(b, st, ErrCorrupt)
@@ -166,7 +172,7 @@ func readObject(version int, b []byte, pos int, ev *event) status {
 	}
 	ev.value = key.end
 	if types[ev.typ].refused {
-		return ev.refuse(b, st, ErrUnsupported)
+		return s.readUnknown(b, ev)
 	}
 	ev.end, st = skipValue(ev.typ, b, ev.value)
 	if st == bad {
@@ -175,8 +181,37 @@ func readObject(version int, b []byte, pos int, ev *event) status {
 	return st
 }
 
-// describe names the object of a keyEvent.
-func (ev *event) describe() string { return fmt.Sprintf("type %d (%s)", ev.typ, TypeName(ev.typ)) }
+// readUnknown deals with an object that no value is made of. Where it ends is only known of the values
+// of modules.
+func (s *state) readUnknown(b []byte, ev *event) (st status) {
+	if ev.typ != typeModule {
+		return ev.refuse(b, done, ErrUnsupported)
+	}
+	var end int
+	if ev.module, end, st = readPlainLength(b, ev.value); st == short {
+		ev.end = end
+		return short
+	}
+	if st == done && !s.lenient {
+		return ev.refuse(b, done, ErrUnsupported)
+	}
+	if st == done {
+		ev.kind = leftOutEvent
+		ev.end, st = skipModuleItems(b, end)
+	}
+	if st == bad {
+		return ev.refuse(b, done, ErrCorrupt)
+	}
+	return st
+}
+
+// describe names the object of a keyEvent or leftOutEvent.
+func (ev *event) describe() string {
+	if ev.typ == typeModule && ev.module != 0 {
+		return fmt.Sprintf("type %d (%s of %q)", ev.typ, TypeName(ev.typ), moduleName(ev.module))
+	}
+	return fmt.Sprintf("type %d (%s)", TypeNumber(ev.typ), TypeName(ev.typ))
+}
 
 // refuse makes ev tell of an object that is not read, with its key if that is there.
 func (ev *event) refuse(b []byte, keyStatus status, err error) status {
@@ -190,7 +225,7 @@ func (ev *event) refuse(b []byte, keyStatus status, err error) status {
 }
 
 // readEvent finds the parts of the opcode whose operands are at b[pos:].
-func readEvent(op byte, b []byte, pos int, ev *event) (st status) {
+func (s *state) readEvent(op byte, b []byte, pos int, ev *event) (st status) {
 	switch op {
 	case opEOF:
 		ev.kind, ev.end = eofEvent, pos
@@ -213,14 +248,56 @@ func readEvent(op byte, b []byte, pos int, ev *event) (st status) {
 		ev.key, st = readString(b, pos)
 		ev.end = ev.key.end
 	case opModuleAux:
-		ev.kind = moduleEvent
-		ev.module, ev.end, st = readModuleAux(b, pos)
+		ev.kind, ev.value = moduleEvent, pos
+		if ev.module, ev.end, st = readPlainLength(b, pos); st == done {
+			ev.end, st = skipModuleItems(b, ev.end) // the first says when it was saved; the rest are the module's
+		}
 	case opFunction:
 		ev.what, ev.badKey, ev.err = "opcode 246 (function, as before Redis 7.0's release)", nil, ErrUnsupported
 		return bad
 	default:
-		ev.what, ev.badKey, ev.err = fmt.Sprintf("opcode %d (slot import, or key metadata)", op), nil, ErrUnsupported
-		return bad
+		ev.kind, ev.typ = otherEvent, op
+		name := s.otherName()
+		if !s.lenient || name == "" {
+			if name == "" {
+				name = "slot import, or key metadata"
+			}
+			ev.what, ev.badKey, ev.err = fmt.Sprintf("opcode %d (%s)", op, name), nil, ErrUnsupported
+			return bad
+		}
+		ev.end, st = s.skipOther(b, pos)
 	}
 	return ev.check(op, st)
+}
+
+// otherName says what opcode 243 is in the file: Redis and Valkey have each given it a meaning.
+func (s *state) otherName() string {
+	switch {
+	case s.version >= ValkeyVersion:
+		return "import of slots"
+	case s.version >= keyMetaSince:
+		return "metadata of a key"
+	}
+	return ""
+}
+
+// skipOther returns where the operands of opcode 243 at b[pos:] end: the name of a job and ranges of slots,
+// or classes of four bytes with data of modules.
+func (s *state) skipOther(b []byte, pos int) (end int, st status) {
+	slots := s.version >= ValkeyVersion
+	if slots {
+		if pos, st = skipString(b, pos); st != done {
+			return pos, st
+		}
+	}
+	count, pos, st := readPlainLength(b, pos)
+	for ; count > 0 && st == done; count-- {
+		if slots {
+			pos, st = skipLengths(b, pos, 2)
+		} else {
+			const class = 4
+			pos, st = skipModuleItems(b, pos+class)
+		}
+	}
+	return pos, st
 }

@@ -13,7 +13,7 @@ package rdb
 
 import "fmt"
 
-// Versions of the format. Every version from 1 to NewestVersion is read, and Valkey 9's.
+// Versions of the format. Every version from 1 to NewestVersion is read, and ValkeyVersion.
 const (
 	// OldestVersion is the oldest version that a file of ours may claim (CheckVersion).
 	OldestVersion = 9
@@ -22,8 +22,11 @@ const (
 	// NewestVersion is the newest version that a file of ours may claim: that of Redis 7.4.
 	NewestVersion = 12
 
-	valkeyVersion = 80 // of Valkey 9.0, which keeps away from 12 to 79
+	// ValkeyVersion is the version of Valkey 9.0, which keeps away from 12 to 79.
+	ValkeyVersion = 80
+
 	checksumSince = 5  // files of older versions end at the EOF opcode
+	keyMetaSince  = 13 // opcode 243 is Redis's from here on to Valkey's versions
 )
 
 // The frame of a file, and of a DUMP payload.
@@ -41,7 +44,7 @@ const None = -1
 
 // Opcodes (docs/formats/rdb.md#opcodes).
 const (
-	opSlotImport = 243
+	opSlotImport = 243 // of Valkey; of Redis, metadata of the next key
 	opSlotInfo   = 244
 	opFunction2  = 245
 	opFunction   = 246
@@ -78,8 +81,8 @@ var types = [...]objectType{
 	typeZSet:           {"zset", ZSetKind, 1, false},
 	typeHash:           {"hash", HashKind, 1, false},
 	typeZSet2:          {"zset with binary scores", ZSetKind, 8, false},
-	6:                  {"module value (pre-release)", ModuleKind, 8, true},
-	7:                  {"module value", ModuleKind, 8, true},
+	typeModulePre:      {"module value (pre-release)", ModuleKind, 8, true},
+	typeModule:         {"module value", ModuleKind, 9, true},
 	typeHashZipmap:     {"hash as zipmap", HashKind, 2, false},
 	typeListZiplist:    {"list as ziplist", ListKind, 2, false},
 	typeSetIntset:      {"set as intset", SetKind, 2, false},
@@ -97,7 +100,9 @@ var types = [...]objectType{
 	typeHashTriplesA:   {"hash with field deadlines as listpack (pre-release)", HashKind, 12, false},
 	typeHashDeadlines:  {"hash with field deadlines", HashKind, 12, false},
 	typeHashTriples:    {"hash with field deadlines as listpack", HashKind, 12, false},
-	typeHashValkey:     {"hash with field deadlines, Valkey's", HashKind, valkeyVersion, false},
+	typeStream4:        {"stream, fourth form", StreamKind, 13, true},
+	typeStream5:        {"stream, fifth form", StreamKind, 14, true},
+	typeHashValkey:     {"hash with field deadlines, Valkey's", HashKind, ValkeyVersion, false},
 }
 
 // TypeName returns a name for the object type t, for messages: "unknown" when there is no such type.
@@ -120,9 +125,30 @@ func VersionFor(objectTypes ...byte) int {
 	return version
 }
 
-// readable tells whether files and payloads of this version are understood.
-func readable(version int) bool {
-	return version >= 1 && version <= NewestVersion || version == valkeyVersion
+// TypeNumber returns the number that the type t of a Value has in files.
+func TypeNumber(t byte) byte {
+	if t == typeHashValkey {
+		return typeHashDeadlinesA
+	}
+	return t
+}
+
+// Readable tells whether files and payloads of this version are understood in full.
+func Readable(version int) bool {
+	return version >= 1 && version <= NewestVersion || version == ValkeyVersion
+}
+
+// Holds tells whether a server that reads files up to a version, and those alone, knows objects of type t
+// of a Value. Redis's and Valkey's forms of deadlines of fields exclude each other.
+func Holds(version int, t byte) bool {
+	if int(t) >= len(types) || types[t].name == "" {
+		return false
+	}
+	since := types[t].since
+	if version >= ValkeyVersion {
+		return since < NewestVersion || since == ValkeyVersion
+	}
+	return since <= version
 }
 
 // meant returns the type that t means in files and payloads of a version: Valkey's hashes with field
@@ -130,7 +156,7 @@ func readable(version int) bool {
 // type of ours that has no number.
 func meant(t byte, version int) byte {
 	switch {
-	case t == typeHashDeadlinesA && version == valkeyVersion:
+	case t == typeHashDeadlinesA && version >= ValkeyVersion:
 		return typeHashValkey
 	case t == typeHashValkey:
 		return noType
@@ -138,9 +164,9 @@ func meant(t byte, version int) byte {
 	return t
 }
 
-// parseHeader returns the version named by the first headerBytes of a file.
-// Errors: ErrCorrupt when it is no RDB file, ErrVersion.
-func parseHeader(b []byte) (version int, err error) {
+// parseHeader returns the version named by the first headerBytes of a file; with newer, any that is
+// known or newer. Errors: ErrCorrupt when it is no RDB file, ErrVersion.
+func parseHeader(b []byte, newer bool) (version int, err error) {
 	digits := b[len(redisMagic):headerBytes]
 	if string(b[:len(valkeyMagic)]) == valkeyMagic {
 		digits = b[len(valkeyMagic):headerBytes]
@@ -153,7 +179,7 @@ func parseHeader(b []byte) (version int, err error) {
 		}
 		version = version*10 + int(c-'0')
 	}
-	if !readable(version) {
+	if !Readable(version) && !(newer && version > NewestVersion) {
 		return version, &Error{What: fmt.Sprintf("version %d", version), Err: ErrVersion}
 	}
 	return version, nil

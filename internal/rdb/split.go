@@ -36,7 +36,15 @@ type Options struct {
 	Aux      func(name, fact []byte) error
 	ResizeDB func(db int, keys, deadlines uint64) error
 	Function func(code []byte) error // a library of functions
-	Skipped  func(what string) error // something was passed over, with its name
+	Skipped  func(what string) error // something that is no key was passed over, with its name
+
+	// LeaveOut, if set, is told of keys with values that are not read but end where they say: those of
+	// modules. Without it such a value ends the reading. Opcodes that are known of newer files alone are
+	// then passed over, too.
+	LeaveOut func(*LeftOut) error
+	// Newer has files read whose version is newer than all that are known, as far as they are
+	// understood. What their types mean may have changed: that a value is sound is not proof.
+	Newer bool
 
 	// Ahead is shown every record of a batch, on the worker's goroutine, before Load has the first
 	// of them inserted: the worker can ask for the memory that they will touch.
@@ -47,12 +55,25 @@ type Options struct {
 	Large func(rec *Record, value *LargeValue) error
 }
 
+// LeftOut is a key that is not read. Its slices are borrowed.
+type LeftOut struct {
+	DB     int
+	Key    []byte
+	What   string // its type
+	Offset int64  // bytes from the start of the file to the type
+	Bytes  int64  // from there to the value's end
+}
+
 // Result is what was read.
 type Result struct {
 	Version int
-	Records int64
+	Records int64 // keys, with those that were left out
 	Bytes   int64 // from the start of the header to the end of the footer; the source may have been read further
 	Checked bool  // there was a checksum, and it was right
+	// Broken is set when the file itself ended the reading: all whole records before its place have been
+	// handed out. It is of the kinds ErrCorrupt, ErrTruncated, ErrUnsupported or ErrChecksum, and the
+	// error returned unless one of a record was before it.
+	Broken *Error
 }
 
 // Split reads a file from r and hands every batch of its entries to emit, which must see to it that
@@ -75,11 +96,26 @@ func Split(r io.Reader, o Options, emit func(*Batch) error) (Result, error) {
 	if s.refused == nil { // Whole entries before what is wrong are entries all the same.
 		s.emitParsed()
 	}
+	s.result.Broken = brokenBy(err)
 	if s.refused != nil { // It concerns what lies before err's place.
 		err = s.refused
 	}
 	s.result.Bytes = s.offset + int64(s.pos) + s.footerBytes
 	return s.result, err
+}
+
+// brokenBy returns err if it is of the file.
+func brokenBy(err error) *Error {
+	e, _ := err.(*Error)
+	if e == nil {
+		return nil
+	}
+	for _, kind := range []error{ErrCorrupt, ErrTruncated, ErrUnsupported, ErrChecksum} {
+		if errors.Is(e.Err, kind) {
+			return e
+		}
+	}
+	return nil
 }
 
 // splitter is the first stage. What it has read and not emitted is batch.buf[start:end], of which
@@ -119,7 +155,11 @@ func (s *splitter) run() error {
 		got := s.state.next(s.batch.buf[:s.end], s.pos, &s.ev)
 		s.pos = s.ev.at
 		if s.isLarge(got) {
-			if err := s.large(); err != nil {
+			pass := s.large
+			if s.ev.kind != keyEvent {
+				pass = s.passModule
+			}
+			if err := pass(); err != nil {
 				return err
 			}
 			continue
@@ -150,8 +190,8 @@ func (s *splitter) header() error {
 			return err
 		}
 	}
-	version, err := parseHeader(s.batch.buf)
-	s.result.Version, s.state.version = version, version
+	version, err := parseHeader(s.batch.buf, s.o.Newer)
+	s.result.Version, s.state.version, s.state.lenient = version, version, s.o.LeaveOut != nil
 	s.batch.start = s.state
 	s.pos, s.start = headerBytes, headerBytes
 	return err
@@ -209,10 +249,31 @@ func (s *splitter) event() error {
 		}
 	case moduleEvent:
 		if s.o.Skipped != nil {
-			return s.o.Skipped(fmt.Sprintf("data of module %q", moduleName(ev.module)))
+			return s.o.Skipped(skippedModule(moduleName(ev.module)))
 		}
+	case otherEvent:
+		if s.o.Skipped != nil {
+			return s.o.Skipped(s.state.otherName())
+		}
+	case leftOutEvent:
+		s.result.Records++
+		left := s.leftOut()
+		s.state.keyDone()
+		return s.o.LeaveOut(&left)
 	}
 	return nil
+}
+
+// leftOut describes the key met, whose value is passed over.
+func (s *splitter) leftOut() LeftOut {
+	ev := &s.ev
+	key, err := s.decode(&ev.key)
+	if err != nil { // who it is cannot be told, but where it is
+		key = ev.key.in(s.batch.buf).stored
+	}
+	return LeftOut{
+		DB: s.state.db, Key: key, What: ev.describe(), Offset: s.offset + int64(ev.at), Bytes: int64(ev.end - ev.at),
+	}
 }
 
 // aux tells of a named fact.
@@ -274,7 +335,7 @@ func (s *splitter) truncated() error {
 		e.What = "the checksum"
 	case s.pos == s.end:
 		e.What = "an opcode"
-	case ev.kind == keyEvent:
+	case ev.kind == keyEvent, ev.kind == leftOutEvent:
 		e.What = ev.describe()
 		if ev.value != 0 {
 			if key, err := s.decode(&ev.key); err == nil {
