@@ -7,7 +7,6 @@
 package check
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -28,13 +27,6 @@ type ConvertOptions struct {
 	Format  string // "rdb" or "aof"; "": aof when the name ends so, else rdb
 	Lossy   bool   // write even what leaves something out
 }
-
-// Versions of RDB that brought something which no older one expresses.
-const (
-	streamCountsSince   = 10
-	activeTimesSince    = 11
-	fieldDeadlinesSince = 12
-)
 
 // shownLosses is how many things are named that cannot be expressed.
 const shownLosses = 100
@@ -88,8 +80,7 @@ func (t *Tool) convert(in, out string, o ConvertOptions) error {
 	if _, err := t.Files.Stat(dir); err != nil {
 		return fmt.Errorf("%s could not be written: %s", out, reason(err))
 	}
-	e, err := t.newEngine(l, "--dir", dir, "--dbfilename", filepath.Base(out), "--rdb-version", strconv.Itoa(o.Version),
-		"--appenddirname", work, "--appendfilename", "convert", "--aof-use-rdb-preamble", "no")
+	e, err := t.newEngine(l, "--dir", dir, "--dbfilename", filepath.Base(out), "--appenddirname", work, "--appendfilename", "convert", "--aof-use-rdb-preamble", "no")
 	if err != nil {
 		return err
 	}
@@ -97,7 +88,10 @@ func (t *Tool) convert(in, out string, o ConvertOptions) error {
 	if err := e.load(in); err != nil {
 		return err
 	}
-	keys, err := e.compare(o)
+	keys, version, err := e.compare(o)
+	if err == nil && o.Format == "rdb" {
+		err = e.run([]byte("CONFIG"), []byte("SET"), []byte("rdb-version"), strconv.AppendInt(nil, int64(version), 10))
+	}
 	if err != nil {
 		return err
 	}
@@ -166,23 +160,35 @@ type timed struct {
 }
 
 // compare says, key by key, what the format cannot express, and counts the keys. Deadlines of fields that
-// cannot be, are taken off.
-func (e *engine) compare(o ConvertOptions) (keys int64, err error) {
-	if o.Format == "aof" {
+// cannot be, are taken off. The version is the one to write.
+func (e *engine) compare(o ConvertOptions) (keys int64, version int, err error) {
+	switch {
+	case o.Format == "aof":
 		o.Version = rdb.NewestVersion // commands express everything
+		version = o.Version
+	case o.Version == 0:
+		version = rdb.DefaultVersion
+	default:
+		version = o.Version
 	}
+	least := version
 	var hashes []timed
 	e.tx.LockAll()
 	for db := range e.ks.Databases() {
 		e.tx.Each(db, func(k *keyspace.Key) {
 			keys++
-			switch {
-			case o.Version == 0:
-			case k.Type() == keyspace.Hash && k.FieldsDue() != keyspace.NoDeadline && o.Version < fieldDeadlinesSince:
-				e.losses.add(keyName(db, k.Name()), "the deadlines of its fields, which need version 12")
+			if err != nil {
+				return
+			}
+			var lost rdb.Loss
+			lost, err = e.lost.in(k, least)
+			if o.Version == 0 {
+				version = max(version, lost.Version())
+				return
+			}
+			lost.Each(func(one rdb.Loss) { e.losses.add(keyName(db, k.Name()), one.String()) })
+			if lost&rdb.FieldDeadlines != 0 {
 				hashes = append(hashes, timed{db, append([]byte{}, k.Name()...)})
-			case k.Type() == keyspace.Stream && o.Version < activeTimesSince && err == nil:
-				err = e.compareStream(db, k, o.Version)
 			}
 		})
 	}
@@ -192,7 +198,7 @@ func (e *engine) compare(o ConvertOptions) (keys int64, err error) {
 			err = e.persistFields(h)
 		}
 	}
-	return keys, err
+	return keys, version, err
 }
 
 // items calls fn with what a value consists of.
@@ -237,30 +243,6 @@ func (e *engine) persistFields(h timed) error {
 		if err == nil {
 			err = e.run([]byte("HPERSIST"), h.key, []byte("FIELDS"), []byte("1"), field)
 		}
-	}
-	return err
-}
-
-// compareStream says what of a stream an older version cannot express.
-func (e *engine) compareStream(db int, k *keyspace.Key, version int) error {
-	number := func(b []byte, at int) int64 { return int64(binary.LittleEndian.Uint64(b[at:])) }
-	counts, times := false, false
-	err := items(k, func(it *rdb.Item) error {
-		switch b := it.Key; b[0] {
-		case 'H': // nodes, entries, groups, added, last ID, first ID, greatest deleted ID
-			counts = counts || number(b, 9) != number(b, 25) || number(b, 65) != 0 || number(b, 73) != 0
-		case 'G': // entries read
-			counts = counts || number(b, 1) != -1
-		case 'C': // seen, active
-			times = times || number(b, 9) != number(b, 1)
-		}
-		return nil
-	})
-	if counts && version < streamCountsSince {
-		e.losses.add(keyName(db, k.Name()), "how many entries were ever added, deleted or read by groups, which needs version 10")
-	}
-	if times {
-		e.losses.add(keyName(db, k.Name()), "when consumers were last active, which needs version 11")
 	}
 	return err
 }

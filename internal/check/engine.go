@@ -39,6 +39,7 @@ type engine struct {
 	loader     object.Loader
 	scratch    []byte
 	losses     *losses
+	lost       expressed
 	refused    error // why a command of a log failed
 }
 

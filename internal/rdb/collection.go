@@ -26,6 +26,8 @@ const (
 	listpacksSince    = 10
 	setListpacksSince = 11
 	activeTimeSince   = 11
+
+	fieldDeadlinesSince = 12
 )
 
 // Head is what precedes the elements of a collection.
@@ -68,6 +70,9 @@ func (e *Encoder) bigType(h *Head) byte {
 		return typeZSet2
 	case HashKind:
 		if h.Deadlines {
+			if e.version() < fieldDeadlinesSince {
+				e.Lost |= FieldDeadlines
+			}
 			return typeHashDeadlines
 		}
 		return typeHash

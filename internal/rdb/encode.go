@@ -32,6 +32,9 @@ type Encoder struct {
 	// Version is that of the format, on which the types of collections depend; 0 means
 	// DefaultVersion.
 	Version int
+	// Lost gathers what the version could not express of the collections appended. Who wants to know of
+	// which one clears it before.
+	Lost Loss
 
 	lzf lzf.Compressor
 }

@@ -156,6 +156,9 @@ func (w *streamWriter) append(dst []byte, c *Collection, item []byte) []byte {
 	switch item[0] {
 	case 'H':
 		copy(w.facts[:], item)
+		if c.typ == typeStream && countsDeleted(body) {
+			enc.Lost |= StreamCounts
+		}
 		w.nodes, w.groups = number(body, 0), number(body, 2)
 		dst = AppendLength(dst, w.nodes)
 		if w.nodes == 0 {
@@ -174,8 +177,11 @@ func (w *streamWriter) append(dst []byte, c *Collection, item []byte) []byte {
 		id := body[3*8:]
 		dst = enc.AppendString(dst, id[streamIDBytes:])
 		dst = appendIDLengths(dst, id)
-		if c.typ != typeStream {
-			dst = AppendLength(dst, number(body, 0))
+		switch read := number(body, 0); {
+		case c.typ != typeStream:
+			dst = AppendLength(dst, read)
+		case read != unknown:
+			enc.Lost |= StreamCounts
 		}
 		dst = AppendLength(dst, w.pending)
 		dst = w.settle(dst)
@@ -190,14 +196,25 @@ func (w *streamWriter) append(dst []byte, c *Collection, item []byte) []byte {
 		w.pending = number(body, 2)
 		dst = enc.AppendString(dst, body[consumerItemBytes-1:])
 		dst = append(dst, body[:8]...)
-		if c.typ == typeStream3 {
+		switch {
+		case c.typ == typeStream3:
 			dst = append(dst, body[8:16]...)
+		case number(body, 0) != number(body, 1):
+			enc.Lost |= ActiveTimes
 		}
 		dst = AppendLength(dst, w.pending)
 	case 'I':
 		dst = append(dst, body...)
 	}
 	return dst
+}
+
+// countsDeleted tells whether a header says more than what the entries that are left do: that some were
+// deleted.
+func countsDeleted(header []byte) bool {
+	const greatestDeleted = 4*8 + 2*streamIDBytes
+	var none [streamIDBytes]byte
+	return number(header, 1) != number(header, 3) || [streamIDBytes]byte(header[greatestDeleted:]) != none
 }
 
 // settle appends how many consumers a group has, once all that is pending in it is written.
