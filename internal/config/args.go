@@ -4,11 +4,15 @@
 // last, stands for standard input. Of the rest, a word beginning with "--" names a directive and
 // begins a line, unless a value is still owed to the directive before it; all other words are values.
 // So a pair may lack its "--" if it comes first, a name and its value may be one word, and a value
-// may begin with "--". "--save" owes nothing: without a value it clears the save points.
+// may begin with "--". "--save" owes nothing: without a value it clears the save points. Nor does
+// "--load-what-you-can", which then says yes.
 
 package config
 
 import "strings"
+
+// bareValues are what directives say that need no value on the command line.
+var bareValues = map[string]string{"save": `""`, "load-what-you-can": "yes"}
 
 // commandLine takes the words after the program's name apart.
 func commandLine(args []string) (path string, stdin bool, options string) {
@@ -32,8 +36,8 @@ func commandLine(args []string) (path string, stdin bool, options string) {
 			text.WriteString(name + " ")
 			parts, ok := splitLine(word)
 			owed = ok && len(parts) == 1
-			if strings.EqualFold(word, "--save") && (last || strings.HasPrefix(args[i+1], "--")) {
-				text.WriteString(`""`)
+			if bare, ok := bareValues[strings.ToLower(name)]; ok && (last || strings.HasPrefix(args[i+1], "--")) {
+				text.WriteString(bare)
 				owed = false
 			}
 		default:

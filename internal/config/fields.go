@@ -89,6 +89,7 @@ type Config struct {
 	RDBCompression                    bool
 	RDBChecksum                       bool
 	RDBVersion                        int64
+	LoadWhatYouCan                    bool
 	RDBDelSyncFiles                   bool
 	RDBSaveIncrementalFsync           bool
 	StopWritesOnBgsaveError           bool

@@ -29,6 +29,9 @@ type Error struct {
 	What   string // what was being read, or what is wrong with it; may be empty
 	Key    []byte // the key concerned, or nil; cut to keyShownBytes
 	Err    error  // one of the sentinels above, or what a callback returned
+
+	Byte   byte   // the opcode or type at Offset, where the walk from one to the next ends
+	Module string // whose value is there, if it is of one
 }
 
 // Error returns the place, the thing, the key and the kind, in that order.

@@ -55,6 +55,7 @@ func (s *splitter) passModule() error {
 		what, left = ev.describe(), s.leftOut()
 	}
 	headBytes := ev.value - ev.at
+	value := offset + int64(headBytes)
 	s.sum()
 	if err := s.flush(); err != nil {
 		return err
@@ -74,7 +75,7 @@ func (s *splitter) passModule() error {
 	switch {
 	case err != nil:
 	case keyed:
-		left.Bytes = s.offset + int64(s.pos) - offset
+		left.Bytes = s.offset + int64(s.pos) - value
 		s.result.Records++
 		s.state.keyDone()
 		err = s.o.LeaveOut(&left)

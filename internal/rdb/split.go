@@ -61,7 +61,7 @@ type LeftOut struct {
 	Key    []byte
 	What   string // its type
 	Offset int64  // bytes from the start of the file to the type
-	Bytes  int64  // from there to the value's end
+	Bytes  int64  // of the value
 }
 
 // Result is what was read.
@@ -166,7 +166,7 @@ func (s *splitter) run() error {
 		}
 		switch got {
 		case bad:
-			return &Error{Offset: s.offset + int64(s.ev.at), What: s.ev.what, Key: s.ev.badKey, Err: s.ev.err}
+			return s.bad()
 		case short:
 			if err := s.more(s.ev.end); err != nil {
 				return err
@@ -181,6 +181,16 @@ func (s *splitter) run() error {
 			}
 		}
 	}
+}
+
+// bad tells what cannot be read at pos.
+func (s *splitter) bad() error {
+	ev := &s.ev
+	e := &Error{Offset: s.offset + int64(ev.at), What: ev.what, Key: ev.badKey, Err: ev.err, Byte: s.batch.buf[ev.at]}
+	if ev.typ == typeModule && ev.module != 0 {
+		e.Module = moduleName(ev.module)
+	}
+	return e
 }
 
 // header reads the header.
@@ -272,7 +282,7 @@ func (s *splitter) leftOut() LeftOut {
 		key = ev.key.in(s.batch.buf).stored
 	}
 	return LeftOut{
-		DB: s.state.db, Key: key, What: ev.describe(), Offset: s.offset + int64(ev.at), Bytes: int64(ev.end - ev.at),
+		DB: s.state.db, Key: key, What: ev.describe(), Offset: s.offset + int64(ev.at), Bytes: int64(ev.end - ev.value),
 	}
 }
 
