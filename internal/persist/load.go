@@ -2,7 +2,8 @@
 //
 // One goroutine reads and finds the entries, others decode them and put them into their shards.
 // Commands that need no keys are served meanwhile. A file that is not whole and sound ends the
-// process: what it holds is the user's data, and starting without it would lose it at the next save.
+// process: what it holds is the user's data, and starting without it would lose it at the next save. With
+// load-what-you-can it does not; what is then left out is told, and the file kept (partly.go).
 
 package persist
 
@@ -43,6 +44,9 @@ type Replayer interface {
 
 // errDuplicate says that a file has a key twice, or one that is there already.
 var errDuplicate = errors.New("duplicated key")
+
+// errNoDatabase says that a file has a database that this server has not.
+var errNoDatabase = errors.New("but the databases directive allows")
 
 // Load reads the RDB file, if there is one, at start. Errors: what is wrong with it, with the place.
 func (p *Store) Load() error {
@@ -92,6 +96,9 @@ type loading struct {
 	now     int64 // Unix ms
 	merge   bool
 	log     bool // the file is a log's base
+	lenient bool // load-what-you-can
+	left    *leftOut
+	keys    atomic.Int64 // that the file says it has, as far as it was read
 	workers []*loadWorker
 	large   *loadWorker // of values too large for a batch
 }
@@ -119,10 +126,13 @@ func (p *Store) read(path string, merge bool) error {
 		return err
 	}
 	defer p.beginLoading(st.Size())()
-	_, err = p.readRDB(file, st.Size(), &loading{merge: merge})
+	left := p.newLeftOut(path, st)
+	res, err := p.readRDB(file, st.Size(), &loading{merge: merge, left: left})
 	if err != nil {
+		p.sayRefused(path, res, err)
 		return fmt.Errorf("%s: %w", path, err)
 	}
+	p.partlyLoaded(left)
 	p.noteSize(&p.rdbSize, st.Size())
 	return nil
 }
@@ -146,16 +156,22 @@ func (p *Store) beginLoading(size int64) (end func()) {
 	}
 }
 
-// readRDB loads a file in RDB format, of a log or not, as l says.
+// readRDB loads a file in RDB format, of a log or not, as l says. With load-what-you-can a file that is
+// Broken is no error.
 func (p *Store) readRDB(r io.Reader, size int64, l *loading) (rdb.Result, error) {
 	s := &p.load
 	l.p, l.cfg, l.now, l.large = p, p.o.Config.Current(), p.o.Clock.Millis(), p.newLoadWorker()
+	l.lenient = l.cfg.LoadWhatYouCan
 	for range loadWorkers() {
 		l.workers = append(l.workers, p.newLoadWorker())
 	}
 	res, err := rdb.Load(&countingReader{r, &s.loaded}, l.options(size), len(l.workers), func(worker int, r *rdb.Record) error {
-		return l.insert(l.workers[worker], r)
+		return l.leave(r, l.insert(l.workers[worker], r))
 	})
+	if l.lenient {
+		err = l.accept(res, size, err)
+	}
+	l.left.end()
 	l.large.tx.EndReserve()
 	keys, expired, empty := l.large.keys, l.large.expired, l.large.empty
 	p.o.Keyspace.CloseTx(l.large.tx)
@@ -177,6 +193,24 @@ func (p *Store) readRDB(r io.Reader, size int64, l *loading) (rdb.Result, error)
 	return res, err
 }
 
+// accept returns nil in place of an error that is of the file, having taken note of it.
+func (l *loading) accept(res rdb.Result, size int64, err error) error {
+	if err != nil && (res.Broken == nil || err != error(res.Broken)) {
+		return err
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, rdb.ErrChecksum):
+		l.left.doubtful(fmt.Sprintf("%s: all of it is loaded, but something of that is not what was saved", err))
+	default:
+		l.left.rest(res.Broken, size, l.keys.Load(), res.Records)
+	}
+	if !rdb.Readable(res.Version) {
+		l.left.doubtful(fmt.Sprintf("version %d is newer than what this server knows: what it takes for a value may be meant as another", res.Version))
+	}
+	return nil
+}
+
 // loadWorkers leaves a processor to the goroutine that reads when there are many.
 func loadWorkers() int { return max(runtime.NumCPU()-1, 2) }
 
@@ -196,7 +230,7 @@ func (c *countingReader) Read(b []byte) (int, error) {
 
 func (l *loading) options(size int64) rdb.Options {
 	log := l.p.o.Log
-	return rdb.Options{
+	o := rdb.Options{
 		Size: size, SkipChecksum: !l.cfg.RDBChecksum,
 		Aux: func(name, fact []byte) error {
 			switch string(name) {
@@ -223,14 +257,15 @@ func (l *loading) options(size int64) rdb.Options {
 			return nil
 		},
 		Skipped: func(what string) error {
-			log.Warning("Loading RDB: skipped %s", what)
+			l.left.thing(what)
 			return nil
 		},
 		Function: func([]byte) error {
-			log.Warning("Loading RDB: skipped a library of functions: this version has no functions")
+			l.left.thing("a library of functions: this version has no functions")
 			return nil
 		},
 		ResizeDB: func(db int, keys, _ uint64) error {
+			l.keys.Add(int64(min(keys, uint64(size)/leastRecord)))
 			// The hint is only the file's word: believe no more keys than the file has room for.
 			if db < l.p.o.Keyspace.Databases() {
 				l.large.tx.Reserve(db, int(min(keys, uint64(size)/leastRecord)))
@@ -242,14 +277,43 @@ func (l *loading) options(size int64) rdb.Options {
 				l.p.o.Keyspace.PrefetchBucket(r.DB, l.workers[worker].tx.Hash(r.Key))
 			}
 		},
-		Large: l.insertLarge,
+		Large: func(r *rdb.Record, v *rdb.LargeValue) error { return l.leave(r, l.insertLarge(r, v)) },
+		Newer: l.lenient,
 	}
+	if l.lenient {
+		o.LeaveOut = func(left *rdb.LeftOut) error {
+			l.left.key(left.DB, left.Key, left.Offset, left.Bytes, left.What+": not loaded")
+			return nil
+		}
+	}
+	return o
+}
+
+// leave decides about a record that was not inserted because of err: with load-what-you-can it is left out,
+// if that is for its own sake, and its end is known.
+func (l *loading) leave(r *rdb.Record, err error) error {
+	if err == nil || !l.lenient {
+		return err
+	}
+	var why string
+	switch {
+	case errors.Is(err, errDuplicate):
+		why = "twice in the file"
+	case errors.Is(err, errNoDatabase):
+		why = fmt.Sprintf("the databases directive allows %d", l.p.o.Keyspace.Databases())
+	case errors.Is(err, rdb.ErrCorrupt), errors.Is(err, rdb.ErrTruncated) && r.Value.Body != nil:
+		why = fmt.Sprintf("type %d (%s): does not decode", rdb.TypeNumber(r.Value.Type), rdb.TypeName(r.Value.Type))
+	default:
+		return err
+	}
+	l.left.key(r.DB, r.Key, r.Offset, int64(len(r.Value.Body)), why)
+	return nil
 }
 
 // key returns the place of a record, locked, or false when it is not to be loaded, unlocked.
 func (l *loading) key(w *loadWorker, r *rdb.Record) (k keyspace.Key, load bool, err error) {
 	if r.DB >= l.p.o.Keyspace.Databases() {
-		return k, false, fmt.Errorf("data in database %d, but the databases directive allows %d", r.DB, l.p.o.Keyspace.Databases())
+		return k, false, fmt.Errorf("data in database %d, %w %d", r.DB, errNoDatabase, l.p.o.Keyspace.Databases())
 	}
 	// The commands behind a base may concern keys that have expired meanwhile.
 	if r.ExpireMs != rdb.None && r.ExpireMs < l.now && !l.log {
@@ -315,10 +379,13 @@ func (l *loading) insertCollection(w *loadWorker, r *rdb.Record) error {
 
 // placed does what is left to do for a collection once it has been loaded, or not.
 func (l *loading) placed(w *loadWorker, k *keyspace.Key, r *rdb.Record, err error) error {
-	if errors.Is(err, object.ErrEmpty) {
+	switch {
+	case errors.Is(err, object.ErrEmpty):
 		w.keys--
 		w.empty++
 		return nil
+	case err != nil:
+		w.keys--
 	}
 	if deadline := deadlineOf(r); err == nil && deadline != k.Deadline() {
 		err = k.SetDeadline(deadline)
@@ -397,10 +464,20 @@ func (l *loading) insertLarge(r *rdb.Record, v *rdb.LargeValue) error {
 			return err
 		}
 		if readErr != nil {
+			l.dropLarge(r, hash)
 			return readErr
 		}
 	}
 	return err
+}
+
+// dropLarge deletes a key whose value could not be read to its end.
+func (l *loading) dropLarge(r *rdb.Record, hash uint64) {
+	l.large.tx.LockHash(hash)
+	defer l.large.tx.Unlock()
+	k := l.large.tx.KeyHashed(r.DB, r.Key, hash, keyspace.Peek)
+	k.Delete()
+	l.large.keys--
 }
 
 // delay sleeps as key-load-delay says, a test's means to make loading last.

@@ -93,11 +93,15 @@ type Store struct {
 	cuts      atomic.Int64
 	cutMicros atomic.Int64
 	load      loadState
+	partly    partlyState
 	log       appendLog
 	host      hostLock
 	backups   backups
 	rdbSize   sizeMemo
 	baseSize  sizeMemo
+
+	// Keys of the last file, and of the last base, that hold what the version asked for cannot express.
+	saveLosses, baseLosses atomic.Int64
 }
 
 // New returns a Store that has neither saved nor loaded anything.

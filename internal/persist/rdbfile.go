@@ -297,6 +297,7 @@ func (p *Store) FlushedAll() error {
 		return ErrSave
 	}
 	p.o.Log.Notice("DB saved on disk")
+	p.saveLosses.Store(0)
 	p.mu.Lock()
 	p.succeeded(dirty)
 	p.mu.Unlock()
@@ -327,6 +328,8 @@ func (p *Store) write(j *job, background bool) error {
 		return err
 	}
 	p.o.Log.Notice("DB saved on disk")
+	w.losses.report(p.o.Log, w.cfg.DBFilename, w.cfg.RDBVersion)
+	p.saveLosses.Store(w.losses.keys)
 	if background {
 		_, peak, total := j.snapshot.Held()
 		p.o.Log.Notice("Fork CoW for RDB: current %d MB, peak %d MB, average %d MB", total>>20, peak>>20, peak>>20)
@@ -371,6 +374,7 @@ type rdbWriter struct {
 	buf       []byte
 	db        int
 	keys      int64 // that were written
+	losses    losses
 }
 
 // create opens the temporary file and writes the header.
@@ -439,6 +443,10 @@ func (w *rdbWriter) record(r *keyspace.Record) error {
 		if err := w.collection(r); err != nil {
 			return err
 		}
+		if w.enc.Lost != 0 && w.cfg.RDBVersion != 0 {
+			w.losses.note(r, w.enc.Lost)
+		}
+		w.enc.Lost = 0
 	case r.IsInt:
 		w.buf = w.enc.AppendIntEntry(w.buf, r.Key, r.Int)
 	case len(r.Value) < largeBytes:
@@ -557,7 +565,11 @@ func (w *rdbWriter) moveIntoPlace() error {
 	if w.cancelled() {
 		return keyspace.ErrCancelled
 	}
-	if err := w.store.o.Files.Rename(w.file.name, filepath.Join(w.cfg.Dir, w.cfg.DBFilename)); err != nil {
+	name := filepath.Join(w.cfg.Dir, w.cfg.DBFilename)
+	if err := w.store.keepSnapshot(name); err != nil {
+		return err
+	}
+	if err := w.store.o.Files.Rename(w.file.name, name); err != nil {
 		return &moveError{filepath.Base(w.file.name), w.cfg.DBFilename, w.cfg.Dir, err}
 	}
 	return nil

@@ -60,6 +60,31 @@ func (p *Store) Recover() error {
 	if p.openAtStart(c) != nil {
 		return ErrLoadLog
 	}
+	return p.replaceBeginning()
+}
+
+// replaceBeginning rewrites a log of which only the beginning of the base could be read, before anybody
+// writes to it: what is written behind such a base could not be loaded (beginningOnly). Errors: ErrLoadLog.
+func (p *Store) replaceBeginning() error {
+	if !p.partly.cut.Load() {
+		return nil
+	}
+	tx := p.o.Keyspace.NewTx()
+	defer p.o.Keyspace.CloseTx(tx)
+	err := p.startRewrite(tx)
+	if err == nil {
+		p.awaitRewrite()
+		p.mu.Lock()
+		if p.log.failed {
+			err = errLogRefused
+		}
+		p.mu.Unlock()
+	}
+	if err != nil {
+		p.o.Log.Warning("The log could only be read in part, and a whole one could not be written in its place")
+		return ErrLoadLog
+	}
+	p.partly.cut.Store(false)
 	return nil
 }
 
@@ -270,8 +295,21 @@ func (p *Store) loadPreamble(c *config.Config, file vfs.File, name string, size 
 		p.o.Log.Notice("Reading RDB base file on AOF loading...")
 	}
 	before := p.load.loaded.Load()
-	res, err := p.readRDB(io.NewSectionReader(file, 0, size), size, &loading{log: true})
+	st, err := file.Stat()
 	if err != nil {
+		p.o.Log.Warning("Unrecoverable error reading the append only file %s: %s", name, systemText(err))
+		return 0, errLogRefused
+	}
+	path := logPath(c, name)
+	left := p.newLeftOut(path, st)
+	res, err := p.readRDB(io.NewSectionReader(file, 0, size), size, &loading{log: true, left: left})
+	if err == nil && left.cut {
+		if err = p.beginningOnly(c, name); err == nil {
+			res.Bytes = size
+		}
+	}
+	if err != nil {
+		p.sayRefused(path, res, err)
 		p.o.Log.Warning("%s: %s", name, err)
 		if old {
 			p.o.Log.Warning("Error reading the RDB preamble of the AOF file %s, AOF loading aborted", name)
@@ -280,11 +318,31 @@ func (p *Store) loadPreamble(c *config.Config, file vfs.File, name string, size 
 		}
 		return 0, errLogRefused
 	}
+	p.partlyLoadedLog(c, left)
 	p.load.loaded.Store(before + res.Bytes)
 	if old {
 		p.o.Log.Notice("Reading the remaining AOF tail...")
 	}
 	return res.Bytes, nil
+}
+
+// beginningOnly returns an error unless a base that was read only up to a place is all that the log holds.
+// Commands that follow may concern any key behind that place: what they would make of keys that are not
+// there are values that nobody ever wrote.
+func (p *Store) beginningOnly(c *config.Config, base string) error {
+	for _, f := range p.log.manifest.Live() {
+		if f.Name == base {
+			continue
+		}
+		st, err := p.o.Files.Stat(logPath(c, f.Name))
+		if err != nil {
+			return err
+		}
+		if st.Size() > 0 {
+			return fmt.Errorf("the rest of the base cannot be read, and %s holds commands that follow it: they would change keys that are not there; to load the beginning of the base alone, start from it as an RDB file", f.Name)
+		}
+	}
+	return nil
 }
 
 // replay is one reading of a file's commands.

@@ -326,6 +326,9 @@ func (r *rewrite) install() error {
 	if r.j.cancelled.Load() {
 		return keyspace.ErrCancelled
 	}
+	if err := p.keepLog(c); err != nil {
+		return err
+	}
 	keep := 0
 	if r.state == logOn {
 		keep = 1
@@ -366,6 +369,11 @@ func (r *rewrite) install() error {
 		return err // what is history may yet be needed
 	}
 	r.account(temp.written)
+	p.baseLosses.Store(0)
+	if w, ok := r.base.(*rdbWriter); ok {
+		w.losses.report(p.o.Log, base.Name, w.cfg.RDBVersion)
+		p.baseLosses.Store(w.losses.keys)
+	}
 	_ = p.removeHistory(c) // logged, and tried again after the next rewrite
 	return nil
 }

@@ -123,7 +123,7 @@ func (e *stepError) Unwrap() error { return e.err }
 // saveText is what the log says of a save that failed.
 func saveText(err error) string {
 	switch err.(type) {
-	case *openError, *moveError, *stepError:
+	case *openError, *moveError, *stepError, *keepError:
 		return err.Error()
 	case *noRoomError:
 		return "Can't save: " + err.Error()

@@ -75,7 +75,7 @@ func (s *state) next(b []byte, pos int, ev *event) status {
 			return short
 		}
 		op := b[pos]
-		if op < lowestOpcode {
+		if op < LowestOpcode {
 			return s.readObject(b, pos, ev)
 		}
 		end, forState, st := s.take(op, b, pos+1)

@@ -57,9 +57,10 @@ const (
 	opExpire     = 253
 	opSelectDB   = 254
 	opEOF        = 255
-
-	lowestOpcode = opSlotImport
 )
+
+// LowestOpcode is the least byte that is an opcode and no type.
+const LowestOpcode = opSlotImport
 
 // TypeString is the object type of a string.
 const TypeString = 0
