@@ -281,8 +281,8 @@ func (p *Store) keepFile(path, to string, grows bool) (kept string, err error) {
 
 // copyFile is for file systems without links.
 func (p *Store) copyFile(path, to string, size int64) error {
-	if free, err := p.o.Files.Free(filepath.Dir(to)); err == nil && free < size {
-		return fmt.Errorf("a copy takes %d bytes, and the disk has %d", size, free)
+	if room, err := p.o.Files.Room(filepath.Dir(to)); err == nil && room.Free < size {
+		return fmt.Errorf("a copy takes %d bytes, and there are %d %s", size, room.Free, room.Bound)
 	}
 	from, err := p.o.Files.Open(path)
 	if err != nil {
@@ -318,7 +318,7 @@ func (e *keepError) Error() string {
 
 func (e *keepError) Unwrap() error { return e.err }
 
-// partlyLoadedLog is partlyLoaded of a log's base.
+// partlyLoadedLog is partlyLoaded of a log's base. log.files is held.
 func (p *Store) partlyLoadedLog(c *config.Config, l *leftOut) {
 	p.partly.keys.Store(l.keys)
 	p.partly.bytes.Store(l.lost)
@@ -329,9 +329,7 @@ func (p *Store) partlyLoadedLog(c *config.Config, l *leftOut) {
 		p.partly.log.path = l.path
 	}
 	p.partly.mu.Unlock()
-	p.log.files.Lock()
-	defer p.log.files.Unlock()
-	_ = p.keepLog(c)
+	_ = p.keepLog(c) // logged, and tried again before the first rewrite
 }
 
 // keepLog makes sure that the files of the log may be removed: they are kept, if the base was loaded only

@@ -69,11 +69,11 @@ func (p *Store) replaceBeginning() error {
 	if !p.partly.cut.Load() {
 		return nil
 	}
-	tx := p.o.Keyspace.NewTx()
-	defer p.o.Keyspace.CloseTx(tx)
-	err := p.startRewrite(tx)
+	err := p.startRewrite()
 	if err == nil {
-		p.awaitRewrite()
+		if j := p.running(); j != nil {
+			<-j.done
+		}
 		p.mu.Lock()
 		if p.log.failed {
 			err = errLogRefused
