@@ -83,11 +83,6 @@ func (p *Store) InfoFields() []info.Field {
 		}),
 		info.Count(section, "rdb_last_load_keys_expired", "Keys of the last file loaded that had expired.", p.load.expired.Load),
 		info.Count(section, "rdb_last_load_keys_loaded", "Keys of the last file loaded.", p.load.keys.Load),
-		info.Count(section, "rdb_last_load_keys_left_out", "Keys of the last file loaded that were left out.", p.partly.keys.Load).Only(p.partly.any),
-		info.Bytes(section, "rdb_last_load_bytes_left_out", "Bytes at the end of the last file loaded that could not be read.", p.partly.bytes.Load).Only(p.partly.any),
-		info.Text(section, "rdb_partly_loaded_kept_as", "Where the file, or the log, is kept that was loaded only in part; nothing: not yet.", p.partly.keptAs).Only(p.partly.any),
-		info.Count(section, "rdb_last_save_losses", "Keys of the last RDB file saved that hold what rdb-version cannot express.", p.saveLosses.Load).Only(p.losesSome),
-		info.Count(section, "aof_last_rewrite_losses", "The same of the last base of the log.", p.baseLosses.Load).Only(p.losesSome),
 		info.Flag(section, "module_fork_in_progress", "A module's child process runs.", func() bool { return false }),
 		info.Bytes(section, "module_fork_last_cow_size", "Copy-on-write bytes of the last module's child process.", zero),
 		info.Seconds(section, "loading_start_time", "Unix time at which loading began.", p.load.began.Load).Only(loading),
@@ -104,7 +99,7 @@ func (p *Store) InfoFields() []info.Field {
 		info.Count("stats", "total_forks", "Cuts of the keyspace made for saves.", p.cuts.Load),
 		info.Count("stats", "latest_fork_usec", "Microseconds that everybody stood still at the latest cut.", p.cutMicros.Load),
 	}
-	return slices.Concat(fields, p.logFields(), p.backupFields(), p.lockFields())
+	return slices.Concat(fields, p.partFields(), p.logFields(), p.backupFields(), p.lockFields())
 }
 
 // current returns the save or rewrite in the background, once it has cut, or nil.
@@ -132,4 +127,17 @@ func (p *Store) loadETA() int64 {
 		return 1
 	}
 	return (p.load.total.Load() - done) * spent / done
+}
+
+// partFields are of what was left out, of a load or of a save. A server that leaves out nothing does not show
+// them.
+func (p *Store) partFields() []info.Field {
+	const section = "persistence"
+	return []info.Field{
+		info.Count(section, "rdb_last_load_keys_left_out", "Keys of the last file loaded that were left out.", p.partly.keys.Load).Only(p.partly.any),
+		info.Bytes(section, "rdb_last_load_bytes_left_out", "Bytes at the end of the last file loaded that could not be read.", p.partly.bytes.Load).Only(p.partly.any),
+		info.Text(section, "rdb_partly_loaded_kept_as", "Where the file, or the log, is kept that was loaded only in part; nothing: not yet.", p.partly.keptAs).Only(p.partly.any),
+		info.Count(section, "rdb_last_save_losses", "Keys of the last RDB file saved that hold what rdb-version cannot express.", p.saveLosses.Load).Only(p.losesSome),
+		info.Count(section, "aof_last_rewrite_losses", "The same of the last base of the log.", p.baseLosses.Load).Only(p.losesSome),
+	}
 }

@@ -69,7 +69,7 @@ func (p *Store) replaceBeginning() error {
 	if !p.partly.cut.Load() {
 		return nil
 	}
-	err := p.startRewrite()
+	err := p.startRewrite("The beginning of a log that cannot be read on from there is written anew")
 	if err == nil {
 		if j := p.running(); j != nil {
 			<-j.done
