@@ -238,7 +238,7 @@ func TestNoRoom(t *testing.T) {
 		}
 		r.log.take()
 		r.fault.Set(vfs.Fault{})
-		r.disk.SetRoom(vfs.Room{Free: 10, Bound: vfs.OnDisk, File: 1 << 40})
+		r.disk.SetRoom(vfs.Room{Free: 10, Bound: vfs.OnDisk, Size: 1 << 40, File: 1 << 40})
 		if err := kind.run(); err == nil {
 			t.Errorf("%s is a good one", kind.name)
 		}
@@ -249,7 +249,7 @@ func TestNoRoom(t *testing.T) {
 				t.Errorf("%s without room: operation %s", kind.name, op)
 			}
 		}
-		r.disk.SetRoom(vfs.Room{Free: 1 << 30, Bound: vfs.OnDisk, File: 1 << 40})
+		r.disk.SetRoom(vfs.Room{Free: 1 << 30, Bound: vfs.OnDisk, Size: 1 << 40, File: 1 << 40})
 		if err := kind.run(); err != nil {
 			t.Errorf("%s with room: %v", kind.name, err)
 		}

@@ -42,6 +42,7 @@ const (
 // job is a save, a rewrite or a backup under way.
 type job struct {
 	kind      jobKind
+	unasked   bool               // the disk has not said before the cut whether there is room
 	begin     func()             // of a rewrite: makes its cut, for who has stopped the world and waits
 	snapshot  *keyspace.Snapshot // nil until the cut; of a save in the background, guarded by Store.mu until then
 	began     time.Duration      // monotonic
@@ -144,7 +145,8 @@ func (p *Store) start(tx *keyspace.Tx, why string) error {
 	p.lastTry = p.o.Clock.Millis() / 1000
 	p.mu.Unlock()
 	c := p.o.Config.Current()
-	err := p.roomFor(&p.rdbSize, c, c.RDBCompression)
+	told, err := p.roomSoon(&p.rdbSize, c, c.RDBCompression)
+	j.unasked = !told
 	if err == nil {
 		err = p.cut(tx, j, p.pace, nil)
 	}
@@ -324,7 +326,15 @@ func (p *Store) newFile(background bool) *rdbWriter {
 func (p *Store) write(j *job, background bool) error {
 	w := p.newFile(background)
 	w.cancelled = j.cancelled.Load
-	if err := w.writeAll(j, w.create); err != nil {
+	create := func() error {
+		if j.unasked {
+			if err := p.roomFor(&p.rdbSize, w.cfg, w.cfg.RDBCompression); err != nil {
+				return err
+			}
+		}
+		return w.create()
+	}
+	if err := w.writeAll(j, create); err != nil {
 		return err
 	}
 	p.o.Log.Notice("DB saved on disk")

@@ -133,6 +133,7 @@ func newRig(t *testing.T, disk *vfs.Mem, over func(vfs.FS) vfs.FS) *rig {
 			r.loading = append(r.loading, on)
 		},
 	})
+	r.p.patience = time.Hour
 	t.Cleanup(r.end)
 	return r
 }
@@ -388,6 +389,11 @@ func (g *gate) Open(name string) (vfs.File, error) {
 		return nil, err
 	}
 	return &gateFile{File: f, g: g}, nil
+}
+
+func (g *gate) Room(name string) (vfs.Room, error) {
+	g.pass("room")
+	return g.FS.Room(name)
 }
 
 func (g *gate) Rename(from, to string) error {

@@ -14,6 +14,7 @@ package persist
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"tarn/internal/config"
 	"tarn/internal/vfs"
@@ -25,9 +26,16 @@ const (
 	leastPart           = 8
 	leastPartCompressed = 100
 
-	// logReserve is what is left to the log: all that may wait to be written.
-	logReserve = behindBytes
+	// logReserve is what is left to the log: all that may wait to be written, but not more than a
+	// sixty-fourth of a small disk.
+	logReserve      = behindBytes
+	logReserveShare = 64
+
+	// roomPatience is how long everybody stands still for the disk to say how much room there is.
+	roomPatience = 20 * time.Millisecond
 )
+
+func reserve(r vfs.Room) int64 { return min(logReserve, r.Size/logReserveShare) }
 
 // sizeMemo is how large the latest file of a kind was, and how much memory was used then; zero: there
 // was none. Guarded by Store.mu.
@@ -68,12 +76,27 @@ func (p *Store) roomFor(m *sizeMemo, c *config.Config, compressed bool) error {
 		return &noRoomError{"within the limit of a file's size (RLIMIT_FSIZE)", c.Dir, need, room.File}
 	}
 	if need > syncBytes && p.LogOn() {
-		need += logReserve
+		need += reserve(room)
 	}
 	if need > room.Free {
 		return &noRoomError{room.Bound, c.Dir, need, room.Free}
 	}
 	return nil
+}
+
+// roomSoon is roomFor for who has stopped the world. told is false when the disk does not answer soon:
+// then who writes the file asks again.
+func (p *Store) roomSoon(m *sizeMemo, c *config.Config, compressed bool) (told bool, err error) {
+	answer := make(chan error, 1)
+	go func() { answer <- p.roomFor(m, c, compressed) }()
+	patience := time.NewTimer(p.patience)
+	defer patience.Stop()
+	select {
+	case err = <-answer:
+		return true, err
+	case <-patience.C:
+		return false, nil
+	}
 }
 
 // willTake is how many bytes the next file of a kind will take, as far as can be told.
@@ -104,7 +127,7 @@ func (p *Store) sparing(c *config.Config) func() error {
 			return nil
 		}
 		room, err := p.o.Files.Room(c.Dir)
-		if err != nil || room.Free >= logReserve {
+		if err != nil || room.Free >= reserve(room) {
 			return nil
 		}
 		return &scarceError{room}

@@ -12,7 +12,7 @@ import (
 )
 
 // wide has no bound that counts.
-var wide = vfs.Room{Free: 1 << 50, Bound: vfs.OnDisk, File: 1 << 50}
+var wide = vfs.Room{Free: 1 << 50, Bound: vfs.OnDisk, Size: 1 << 50, File: 1 << 50}
 
 // filled returns a rig that holds mib MiB in one value of a kind, for which text is repeated.
 func filled(t *testing.T, text string, mib int) *rig {
@@ -32,20 +32,22 @@ func TestRoomFor(t *testing.T) {
 		room       vfs.Room
 		want       string // "": it may begin
 	}{
-		{"first, an eighth of 16 MiB", false, sizeMemo{}, false, vfs.Room{Free: mib, Bound: vfs.OnDisk, File: 1 << 50},
+		{"first, an eighth of 16 MiB", false, sizeMemo{}, false, vfs.Room{Free: mib, Bound: vfs.OnDisk, Size: 1 << 40, File: 1 << 50},
 			"not enough room on the disk: about 3 MB are needed in /data, 1 MB are free"},
-		{"first, with room for an eighth", false, sizeMemo{}, false, vfs.Room{Free: 3 * mib, Bound: vfs.OnDisk, File: 1 << 50}, ""},
-		{"first, a hundredth", true, sizeMemo{}, false, vfs.Room{Free: 100 << 10, Bound: vfs.OnDisk, File: 1 << 50},
+		{"first, with room for an eighth", false, sizeMemo{}, false, vfs.Room{Free: 3 * mib, Bound: vfs.OnDisk, Size: 1 << 40, File: 1 << 50}, ""},
+		{"first, a hundredth", true, sizeMemo{}, false, vfs.Room{Free: 100 << 10, Bound: vfs.OnDisk, Size: 1 << 40, File: 1 << 50},
 			"not enough room on the disk: about 1 MB are needed in /data, 0 MB are free"},
-		{"first, with room for a hundredth", true, sizeMemo{}, false, vfs.Room{Free: mib, Bound: vfs.OnDisk, File: 1 << 50}, ""},
-		{"as the last, which had half of the memory", true, sizeMemo{100 * mib, 3 * mib / 2}, false, vfs.Room{Free: 150 * mib, Bound: vfs.OnDisk, File: 1 << 50},
+		{"first, with room for a hundredth", true, sizeMemo{}, false, vfs.Room{Free: mib, Bound: vfs.OnDisk, Size: 1 << 40, File: 1 << 50}, ""},
+		{"as the last, which had half of the memory", true, sizeMemo{100 * mib, 3 * mib / 2}, false, vfs.Room{Free: 150 * mib, Bound: vfs.OnDisk, Size: 1 << 40, File: 1 << 50},
 			"not enough room on the disk: about 201 MB are needed in /data, 150 MB are free"},
-		{"as the last", true, sizeMemo{100 * mib, 3 * mib}, false, vfs.Room{Free: 101 * mib, Bound: vfs.OnDisk, File: 1 << 50}, ""},
-		{"as the last, beside a log", true, sizeMemo{100 * mib, 3 * mib}, true, vfs.Room{Free: 101 * mib, Bound: vfs.OnDisk, File: 1 << 50},
+		{"as the last", true, sizeMemo{100 * mib, 3 * mib}, false, vfs.Room{Free: 101 * mib, Bound: vfs.OnDisk, Size: 1 << 40, File: 1 << 50}, ""},
+		{"as the last, beside a log", true, sizeMemo{100 * mib, 3 * mib}, true, vfs.Room{Free: 101 * mib, Bound: vfs.OnDisk, Size: 1 << 40, File: 1 << 50},
 			"not enough room on the disk: about 117 MB are needed in /data, 101 MB are free"},
+		{"as the last, beside a log on a small disk", true, sizeMemo{100 * mib, 3 * mib}, true, vfs.Room{Free: 101 * mib, Bound: vfs.OnDisk, Size: 128 * mib, File: 1 << 50},
+			"not enough room on the disk: about 103 MB are needed in /data, 101 MB are free"},
 		{"a quota", true, sizeMemo{100 * mib, 3 * mib}, false, vfs.Room{Free: 5 * mib, Bound: "within the user's quota", File: 1 << 50},
 			"not enough room within the user's quota: about 101 MB are needed in /data, 5 MB are free"},
-		{"a limit of files", true, sizeMemo{100 * mib, 3 * mib}, false, vfs.Room{Free: 1 << 50, Bound: vfs.OnDisk, File: 10 * mib},
+		{"a limit of files", true, sizeMemo{100 * mib, 3 * mib}, false, vfs.Room{Free: 1 << 50, Bound: vfs.OnDisk, Size: 1 << 40, File: 10 * mib},
 			"not enough room within the limit of a file's size (RLIMIT_FSIZE): about 101 MB are needed in /data, 10 MB are free"},
 	} {
 		r := filled(t, "x", 16)
@@ -96,7 +98,7 @@ func TestLogIsSpared(t *testing.T) {
 		r.p.baseSize, r.p.rdbSize = sizeMemo{}, sizeMemo{}
 		r.log.take()
 		// There is room for all that is believed to come, and while the file grows less is left.
-		r.disk.SetRoom(vfs.Room{Free: logReserve - 1, Bound: vfs.OnDisk, File: 1 << 50})
+		r.disk.SetRoom(vfs.Room{Free: logReserve - 1, Bound: vfs.OnDisk, Size: 1 << 40, File: 1 << 50})
 		err := r.p.Save()
 		if spared := err != nil; spared != tc.spared {
 			t.Errorf("%s: SAVE: %v, the log says %q", tc.name, err, r.log.take())
@@ -110,6 +112,33 @@ func TestLogIsSpared(t *testing.T) {
 		r.disk.SetRoom(wide)
 		if err := r.p.Save(); err != nil {
 			t.Errorf("%s: with room: %v", tc.name, err)
+		}
+	}
+}
+
+// TestDiskDoesNotAnswer shows that a BGSAVE begins while the disk does not say how much room there is, and
+// that what it says then counts.
+func TestDiskDoesNotAnswer(t *testing.T) {
+	for _, tc := range []struct {
+		free   int64
+		status string
+	}{{1 << 30, "ok"}, {10, "err"}} {
+		r, g := newGated(t)
+		r.put(0, "k", strings.Repeat("v", 1<<20), keyspace.NoDeadline)
+		r.p.patience = 0
+		r.disk.SetRoom(vfs.Room{Free: tc.free, Bound: vfs.OnDisk, Size: 1 << 40, File: 1 << 50})
+		await, release := g.stopAt("room")
+		if _, err := r.p.BGSave(r.tx, false); err != nil {
+			t.Fatalf("BGSAVE: %v", err)
+		}
+		await()
+		r.put(0, "k", "later", keyspace.NoDeadline)
+		r.p.Wait() // for the second answer: the first is still to come
+		release()
+		r.wantInfo("then", "rdb_last_bgsave_status:"+tc.status)
+		text, err := fileHolds(t, r.disk, "k")
+		if tc.status == "ok" && (err != nil || len(text) != 1<<20) || tc.status == "err" && err == nil {
+			t.Errorf("%d bytes free: the file holds %d bytes (%v)", tc.free, len(text), err)
 		}
 	}
 }

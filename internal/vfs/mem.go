@@ -34,7 +34,7 @@ type Mem struct {
 }
 
 // memRoom is what a Mem tells of its room, unless it is told otherwise.
-var memRoom = Room{Free: 1 << 60, Bound: OnDisk, File: math.MaxInt64}
+var memRoom = Room{Free: 1 << 60, Bound: OnDisk, Size: 1 << 60, File: math.MaxInt64}
 
 var _ FS = (*Mem)(nil)
 

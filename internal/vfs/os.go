@@ -85,11 +85,11 @@ const OnDisk = "on the disk"
 // Room asks the file system that a folder is in, less what is kept for the superuser; the quotas; and
 // the limits of the process.
 func (OS) Room(name string) (Room, error) {
-	free, err := freeBytes(name)
+	free, size, err := freeBytes(name)
 	if err != nil {
 		return Room{}, &fs.PathError{Op: "statfs", Path: name, Err: err}
 	}
-	room := Room{Free: free, Bound: OnDisk, File: fileLimit()}
+	room := Room{Free: free, Bound: OnDisk, Size: size, File: fileLimit()}
 	quotas(name, &room)
 	return room, nil
 }

@@ -51,15 +51,18 @@ func dontNeed(f *os.File, offset, size int64) error {
 	})
 }
 
-func freeBytes(name string) (int64, error) {
+// freeBytes returns how much of a file system is free to all, and how large it is.
+func freeBytes(name string) (free, size int64, err error) {
 	var st syscall.Statfs_t
 	for {
 		err := syscall.Statfs(name, &st)
 		if err == nil {
-			return int64(min(st.Bavail, math.MaxInt64/uint64(st.Bsize)) * uint64(st.Bsize)), nil
+			block := uint64(st.Bsize)
+			most := math.MaxInt64 / block
+			return int64(min(st.Bavail, most) * block), int64(min(st.Blocks, most) * block), nil
 		}
 		if err != syscall.EINTR {
-			return 0, err
+			return 0, 0, err
 		}
 	}
 }

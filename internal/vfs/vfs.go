@@ -70,6 +70,7 @@ type FS interface {
 type Room struct {
 	Free  int64  // bytes in all
 	Bound string // what bounds them: "on the disk", "within the user's quota"
+	Size  int64  // bytes of the file system, free or not
 	File  int64  // bytes of a file at most; math.MaxInt64: no bound
 }
 
