@@ -84,6 +84,7 @@ func TestTarn(t *testing.T) {
 
 func playAll(t *testing.T, program harness.Program, mode *Mode, wanted func(*Script) bool) {
 	t.Run(mode.Name, func(t *testing.T) {
+		t.Parallel() // most of the time is spent waiting
 		stage := newStage(t, program, mode)
 		for _, script := range load(t) {
 			if !wanted(script) || mode.Skips(script) {
