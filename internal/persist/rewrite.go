@@ -102,7 +102,6 @@ func (p *Store) startRewrite(why string) error {
 		p.log.scheduled = false
 	} else {
 		p.log.failed = true
-		p.log.failures++
 	}
 	p.mu.Unlock()
 	if err != nil {

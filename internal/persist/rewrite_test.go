@@ -297,8 +297,9 @@ func TestRefusedAtOnce(t *testing.T) {
 			t.Errorf("%s: BGREWRITEAOF: %v", tc.name, err)
 		}
 		r.wantLog(tc.name, tc.want)
-		r.wantInfo(tc.name, "aof_last_bgrewrite_status:err", "aof_rewrite_in_progress:0")
+		r.wantInfo(tc.name, "aof_last_bgrewrite_status:err", "aof_rewrite_in_progress:0", "aof_rewrites_consecutive_failures:0")
 		if tc.on {
+			r.refusedToCron(tc.name)
 			continue
 		}
 		if err := tc.make(r); err != nil {
@@ -311,4 +312,22 @@ func TestRefusedAtOnce(t *testing.T) {
 			t.Errorf("%s: the log says %q", tc.name, log)
 		}
 	}
+}
+
+// refusedToCron shows that a rewrite that is due and refused is not tried again ten times a second.
+func (r *rig) refusedToCron(what string) {
+	r.t.Helper()
+	if _, err := r.p.BGRewrite(true); err != nil {
+		r.t.Fatal(err)
+	}
+	r.fault.Set(vfs.Fault{At: 1, Err: syscall.EROFS, Stays: true})
+	for range 10 {
+		r.p.Cron()
+	}
+	r.fault.Set(vfs.Fault{})
+	log := r.log.take()
+	if want := "# Background AOF rewrite has repeatedly failed and triggered the limit, will retry in 1 minutes"; len(log) != limitFrom+1 || log[limitFrom] != want {
+		r.t.Errorf("%s: the log says %q, want %d refusals and %q", what, log, limitFrom, want)
+	}
+	r.wantInfo(what, "aof_rewrite_scheduled:1", "aof_rewrites_consecutive_failures:3")
 }

@@ -3,6 +3,7 @@
 package persist
 
 import (
+	"errors"
 	"fmt"
 
 	"tarn/internal/config"
@@ -37,7 +38,7 @@ func (p *Store) startDue(c *config.Config) {
 	rewrite := !busy && p.log.scheduled && !p.limited(now)
 	p.mu.Unlock()
 	if rewrite {
-		_ = p.startRewrite("") // a failure is logged and tried again
+		p.rewriteDue("")
 	}
 	if busy || p.running() != nil {
 		return
@@ -46,7 +47,7 @@ func (p *Store) startDue(c *config.Config) {
 		return
 	}
 	if growth, due := p.grown(c, now); due {
-		_ = p.startRewrite(fmt.Sprintf("Starting automatic rewriting of AOF on %d%% growth", growth))
+		p.rewriteDue(fmt.Sprintf("Starting automatic rewriting of AOF on %d%% growth", growth))
 		return
 	}
 	if mayTry && scheduled && p.start(p.cronTx(), "") == nil {
@@ -57,6 +58,19 @@ func (p *Store) startDue(c *config.Config) {
 	if p.running() == nil && p.backupDue() {
 		_ = p.startBackup(p.cronTx()) // a failure is logged, and seen in INFO
 	}
+}
+
+// rewriteDue starts a rewrite that is due. One that is refused counts as failed: nobody was told of it, and it
+// would be refused again at once.
+func (p *Store) rewriteDue(why string) {
+	err := p.startRewrite(why)
+	var held *heldError
+	if err == nil || err == ErrInProgress || errors.As(err, &held) {
+		return
+	}
+	p.mu.Lock()
+	p.log.failures++
+	p.mu.Unlock()
 }
 
 // savePoint starts a save if a save point is met, and tells whether one is.
