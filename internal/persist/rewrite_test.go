@@ -169,6 +169,29 @@ func TestRewriteAndSave(t *testing.T) {
 	})
 }
 
+// TestRewriteAndReload shows the same of DEBUG RELOAD, and of DEBUG LOADAOF, which empty the keyspace on the way:
+// no cut is made meanwhile.
+func TestRewriteAndReload(t *testing.T) {
+	for _, reload := range []func(p *Store) error{
+		func(p *Store) error { return p.Reload(false, false, false) }, (*Store).Reread,
+	} {
+		eachPhase(t, func(s *stopped) {
+			s.write(0, "last", "2")
+			want := s.dataset()
+			s.stopWorld(func() {
+				if err := reload(s.p); err != nil {
+					t.Errorf("reload: %v", err)
+				}
+			})
+			s.p.Wait()
+			if got := s.dataset(); !maps.Equal(got, want) {
+				t.Errorf("there is %s, want %s", got.brief(), want.brief())
+			}
+			s.wantInfo("reloaded", "aof_last_bgrewrite_status:ok")
+		})
+	}
+}
+
 func TestRewriteAndShutdown(t *testing.T) {
 	eachPhase(t, func(s *stopped) {
 		s.write(0, "last", "2")
