@@ -37,7 +37,7 @@ var errNoChecker = errors.New("there is nothing to read backups with")
 // backups is what a Store knows of its backups. Guarded by Store.mu.
 type backups struct {
 	place backupPlace  // that list is of
-	seen  bool         // the folder has been looked at
+	seen  backupPlace  // that stock was taken of
 	list  []backupFile // oldest first
 
 	schedule string    // that next is of
@@ -141,13 +141,19 @@ func (p *Store) EachBackup(fn func(name, state string, seconds, bytes int64)) er
 
 // lookAt reads the folder of backups, and takes note of what is there.
 func (p *Store) lookAt(at backupPlace) ([]backupFile, error) {
+	if at.folder == "" {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.backups.place, p.backups.list = at, nil
+		return nil, nil
+	}
 	p.backupLook.Lock()
 	defer p.backupLook.Unlock()
 	list, err := p.listBackups(at)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	b := &p.backups
-	b.place, b.seen = at, true
+	b.place = at
 	if err == nil {
 		b.list = list
 	}
@@ -159,7 +165,8 @@ func (p *Store) backupCron(c *config.Config) {
 	at := placeOf(c)
 	p.mu.Lock()
 	b := &p.backups
-	look := at.folder != "" && (!b.seen || b.place != at)
+	look := b.seen != at
+	b.seen = at
 	p.followSchedule(c)
 	p.mu.Unlock()
 	if look {
@@ -187,8 +194,11 @@ func (p *Store) followSchedule(c *config.Config) {
 
 // firstLook takes stock of a folder: after a start, and when the settings name another.
 func (p *Store) firstLook(c *config.Config, at backupPlace) {
-	p.cleanBackups(at)
 	list, err := p.lookAt(at)
+	if at.folder == "" {
+		return
+	}
+	p.cleanBackups(at)
 	if err != nil {
 		p.o.Log.Warning("The folder of backups %s cannot be read: %s", at.folder, systemText(err))
 		return

@@ -403,6 +403,8 @@ func TestVerifiedAfterRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	next := newRig(t, disk, nil)
+	next.p.CleanTemp()
+	next.wantInfo("before loading", "backup_unverified:1", "backup_count:0")
 	next.turn()
 	next.wantBackups("after a restart", name)
 	next.wantInfo("after a restart", "backup_count:1", "backup_last_status:ok", "backup_runs:0")

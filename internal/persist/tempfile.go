@@ -148,7 +148,11 @@ var (
 )
 
 // CleanTemp removes temporary files of saves that were cut short by the end of their process.
-func (p *Store) CleanTemp() { p.clean(p.o.Config.Current().Dir, tempPattern) }
+func (p *Store) CleanTemp() {
+	c := p.o.Config.Current()
+	p.clean(c.Dir, tempPattern)
+	_, _ = p.lookAt(placeOf(c)) // for INFO while data are loaded; Cron says what is wrong
+}
 
 // cleanBackups is CleanTemp of backups. None is under way.
 func (p *Store) cleanBackups(at backupPlace) { p.clean(at.folder, tempBackupPattern) }
