@@ -16,18 +16,21 @@ import (
 	"tarn/internal/vfs"
 )
 
-const checkUsage = `usage: tarn check rdb FILE
+const checkUsage = `usage: tarn check rdb FILE [--for SERVER|VERSION] [--load-what-you-can]
        tarn check aof DIR|MANIFEST|FILE [--fix] [--truncate-to-timestamp SECONDS] [--until 'COMMAND [PATTERN ...]'] [--yes]
        tarn check backup DIR
 
 Reads as a server would, decodes every value, and says what is wrong, where, and what a repair loses.
 
+  --for SERVER|VERSION             say what of the file would not load in redis-6.2, valkey-8.0, ..., or in what reads that
+                                   version of RDB, and what a file written for it (tarn convert) could not express
+  --load-what-you-can              read a newer file as a server with that directive does, and list what that leaves out
   --fix                            cut off what is damaged at the end of the log
   --truncate-to-timestamp SECONDS  cut off what happened after that Unix time (needs aof-timestamp-enabled)
   --until 'COMMAND [PATTERN ...]'  cut off the first command of that name whose arguments fit, and all after it
   --yes                            cut without asking
 
-Exit code: 0 good, or good now; 1 anything else.
+Exit code: 0 good, or good now; with --for, loaded there as it is; 1 anything else.
 `
 
 func newTool() *check.Tool {
@@ -51,8 +54,13 @@ func runCheck(args []string) int {
 		return say(os.Stderr, checkUsage, 1)
 	}
 	var o check.LogOptions
-	var until string
+	var until, target string
+	var rdb check.RDBOptions
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
+	if args[0] == "rdb" {
+		flags.StringVar(&target, "for", "", "")
+		flags.BoolVar(&rdb.WhatYouCan, "load-what-you-can", false, "")
+	}
 	if args[0] == "aof" {
 		flags.BoolVar(&o.Fix, "fix", false, "")
 		flags.BoolVar(&o.Yes, "yes", false, "")
@@ -69,7 +77,14 @@ func runCheck(args []string) int {
 	t := newTool()
 	switch args[0] {
 	case "rdb":
-		return exitCode(t.RDB(paths[0]))
+		if target != "" {
+			server, err := check.ParseTarget(target)
+			if err != nil {
+				return say(os.Stderr, "tarn check: "+err.Error()+"\n", 1)
+			}
+			rdb.For = &server
+		}
+		return exitCode(t.RDB(paths[0], rdb))
 	case "backup":
 		return exitCode(t.Backup(paths[0]))
 	case "aof":
@@ -111,7 +126,7 @@ func runRedisCheckRDB(name string, args []string) int {
 	case args[0] == "-v" || args[0] == "--version":
 		return say(os.Stdout, "redis-check-rdb "+server.RedisVersion+"\n", 0)
 	}
-	return exitCode(newTool().RDB(args[0]))
+	return exitCode(newTool().RDB(args[0], check.RDBOptions{}))
 }
 
 // runRedisCheckAOF takes redis-check-aof's arguments, with the name that it was called by.

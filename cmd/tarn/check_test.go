@@ -36,7 +36,7 @@ func files(t *testing.T) string {
 	set := string(harness.AppendCommand(nil, "SET", "a", "1"))
 	rdb := "REDIS0010\xfe\x00\x00\x01a\x01v\xff\x00\x00\x00\x00\x00\x00\x00\x00"
 	for name, text := range map[string]string{
-		"good.aof": "#TS:100\r\n" + set + "#TS:200\r\n" + set, "short.aof": set + set[:9], "good.rdb": rdb, "short.rdb": rdb[:13],
+		"good.aof": "#TS:100\r\n" + set + "#TS:200\r\n" + set, "short.aof": set + set[:9], "good.rdb": rdb, "short.rdb": rdb[:13], "newer.rdb": "REDIS0013" + rdb[9:],
 		"backup/a.rdb": rdb, "log/a.manifest": "file b seq 1 type b\n", "log/b": rdb,
 	} {
 		path := filepath.Join(dir, name)
@@ -61,6 +61,13 @@ func TestCheck(t *testing.T) {
 		{args: "check rdb DIR/good.rdb", says: `\o/ RDB looks OK! \o/`},
 		{args: "check rdb DIR/short.rdb", code: 1, says: "Unexpected EOF"},
 		{args: "check rdb DIR/none", code: 1, says: "No such file or directory"},
+		{args: "check rdb DIR/newer.rdb", code: 1, says: "Can't handle RDB format version"},
+		{args: "check rdb DIR/newer.rdb --load-what-you-can", code: 1, says: "version 13 is newer"},
+		{args: "check rdb --for redis-7.0 DIR/good.rdb", says: "It loads there as it is"},
+		{args: "check rdb DIR/good.rdb --for=10", says: "It loads there as it is"},
+		{args: "check rdb DIR/good.rdb --for redis-6.2", code: 1, says: "nothing is lost: tarn convert FILE OUT --rdb-version 9"},
+		{args: "check rdb DIR/good.rdb --for redis-1", code: 1, says: `"redis-1" is none of redis-2.6, `},
+		{args: "check aof DIR/good.aof --for redis-6.2", code: 1, says: "not defined: -for"},
 		{args: "check aof DIR/good.aof", says: "good.aof is valid"},
 		{args: "check aof DIR/log", says: "All AOF files and manifest are valid"},
 		{args: "check aof DIR/log/a.manifest", says: "All AOF files and manifest are valid"},

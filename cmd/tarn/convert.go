@@ -10,7 +10,7 @@ import (
 	"tarn/internal/check"
 )
 
-const convertUsage = `usage: tarn convert IN [OUT] [--format rdb|aof] [--rdb-version N] [--lossy]
+const convertUsage = `usage: tarn convert IN [OUT] [--format rdb|aof] [--rdb-version N] [--lossy] [--load-what-you-can]
 
 Reads the data set in IN, an RDB file, a log of one file, or the folder or manifest of a log of many, and writes it
 to the new file OUT. Without OUT it only says what the format could not express.
@@ -19,6 +19,8 @@ to the new file OUT. Without OUT it only says what the format could not express.
   --rdb-version N   9 for Redis 5 and 6, 10 for 7.0, 11 for 7.2, 12 for 7.4; without it, the oldest, but 10 at
                     least, that expresses everything
   --lossy           write even what leaves something out
+  --load-what-you-can
+                    read what is known of a newer or damaged RDB file: the rest counts as left out
 
 Exit code: 0 when OUT holds everything, or could; with --lossy, when it was written; 1 anything else.
 `
@@ -30,6 +32,7 @@ func runConvert(args []string) int {
 	flags.StringVar(&o.Format, "format", "", "")
 	flags.IntVar(&o.Version, "rdb-version", 0, "")
 	flags.BoolVar(&o.Lossy, "lossy", false, "")
+	flags.BoolVar(&o.WhatYouCan, "load-what-you-can", false, "")
 	paths, code, ok := parse(flags, args, convertUsage)
 	if !ok {
 		return code

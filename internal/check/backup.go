@@ -130,7 +130,7 @@ func (b *backup) file(path string) {
 		b.pass(path, "a save or rewrite that did not end left it")
 		return
 	case strings.HasSuffix(name, ".rdb"):
-		b.check(path, func(t *Tool) bool { return t.RDB(path) })
+		b.check(path, func(t *Tool) bool { return t.RDB(path, RDBOptions{}) })
 	case aof.IsSnapshot(start[:n]), strings.HasSuffix(name, ".aof"), bytes.HasPrefix(start[:n], []byte("*")):
 		b.check(path, func(t *Tool) bool { return t.Log(path, LogOptions{Look: Commands}) })
 	default:

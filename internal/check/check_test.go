@@ -205,14 +205,14 @@ func TestDamagedValues(t *testing.T) {
 		{file(many...), []string{"[offset 11]", "[offset 19]", "10 further values are damaged", "30 of 30 values are damaged"}},
 	} {
 		path := write(t, filepath.Join(t.TempDir(), "a.rdb"), tc.text)
-		ok, said := try("", func(t *Tool) bool { return t.RDB(path) })
+		ok, said := try("", func(t *Tool) bool { return t.RDB(path, RDBOptions{}) })
 		if ok {
 			t.Errorf("%q is good", tc.text)
 		}
 		wants(t, said, tc.want...)
 	}
 	path := write(t, filepath.Join(t.TempDir(), "a.rdb"), file(good, "\xfc\x01\x00\x00\x00\x00\x00\x00\x00"+good))
-	ok, said := try("", func(t *Tool) bool { return t.RDB(path) })
+	ok, said := try("", func(t *Tool) bool { return t.RDB(path, RDBOptions{}) })
 	if !ok {
 		t.Error("a good file is not good")
 	}
@@ -247,7 +247,7 @@ func TestLargeValues(t *testing.T) {
 		{"set cut off", file(members(100_000, false))[:1<<20], false, []string{"Unexpected EOF"}},
 	} {
 		path := write(t, filepath.Join(t.TempDir(), "a.rdb"), tc.text)
-		good, said := try("", func(t *Tool) bool { return t.RDB(path) })
+		good, said := try("", func(t *Tool) bool { return t.RDB(path, RDBOptions{}) })
 		if good != tc.good {
 			t.Errorf("%s: good %t, want %t", tc.name, good, tc.good)
 		}
@@ -318,7 +318,7 @@ func TestFaults(t *testing.T) {
 		name string
 		run  func(t *Tool) bool
 	}{
-		{"rdb", func(t *Tool) bool { return t.RDB("a.rdb") }},
+		{"rdb", func(t *Tool) bool { return t.RDB("a.rdb", RDBOptions{}) }},
 		{"log", func(t *Tool) bool { return t.Log("d", LogOptions{Look: Commands}) }},
 		{"fix", func(t *Tool) bool { return t.Log("d", LogOptions{Fix: true, Yes: true}) }},
 		{"backup", func(t *Tool) bool { return t.Backup("d") }},
@@ -381,7 +381,7 @@ func TestProgress(t *testing.T) {
 		var out bytes.Buffer
 		now := clock.NewManual(time.Unix(1e9, 0))
 		tool := &Tool{Files: slow{vfs.OS{}, now}, In: strings.NewReader(""), Out: &out, Clock: now, Terminal: terminal}
-		if !tool.RDB(path) {
+		if !tool.RDB(path, RDBOptions{}) {
 			t.Errorf("not good\n%s", &out)
 		}
 		if drawn := strings.Contains(out.String(), "\r"); drawn != terminal {

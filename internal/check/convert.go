@@ -26,6 +26,8 @@ type ConvertOptions struct {
 	Version int    // of the RDB file; 0: the oldest, but 10 at least, that expresses everything
 	Format  string // "rdb" or "aof"; "": aof when the name ends so, else rdb
 	Lossy   bool   // write even what leaves something out
+
+	WhatYouCan bool // load what can be of an RDB file that is newer or damaged: the rest is lost
 }
 
 // shownLosses is how many things are named that cannot be expressed.
@@ -85,6 +87,7 @@ func (t *Tool) convert(in, out string, o ConvertOptions) error {
 		return err
 	}
 	defer e.close()
+	e.whatYouCan = o.WhatYouCan
 	if err := e.load(in); err != nil {
 		return err
 	}

@@ -135,7 +135,7 @@ func TestConvertLosses(t *testing.T) {
 				}
 			}
 		}
-		if good, said := try("", func(t *Tool) bool { return t.RDB(out) }); !good {
+		if good, said := try("", func(t *Tool) bool { return t.RDB(out, RDBOptions{}) }); !good {
 			t.Errorf("%.60q to version %d:\n%s", tc.in, tc.version, said)
 		}
 		back := filepath.Join(dir, "back.aof")

@@ -39,6 +39,7 @@ type engine struct {
 	loader     object.Loader
 	scratch    []byte
 	losses     *losses
+	whatYouCan bool // load what can be, and count the rest as lost
 	lost       expressed
 	refused    error // why a command of a log failed
 }
@@ -157,16 +158,54 @@ func (e *engine) file(path string) error {
 
 // snapshot loads one, and returns where it ends.
 func (e *engine) snapshot(r io.Reader, size int64) (end int64, err error) {
+	var announced int64
 	result, err := rdb.Scan(r, rdb.Options{
-		Size: size,
+		Size: size, Newer: e.whatYouCan,
 		Function: func([]byte) error {
 			e.losses.add("the file", "a library of functions, which this version does not load")
 			return nil
 		},
 		Skipped: func(what string) error { e.losses.add("the file", what); return nil },
-	}, e.insert)
-	return result.Bytes, err
+		ResizeDB: func(_ int, keys, _ uint64) error {
+			announced += int64(min(keys, uint64(size)))
+			return nil
+		},
+		LeaveOut: func(l *rdb.LeftOut) error {
+			e.losses.add(keyName(l.DB, l.Key), l.What+": values of this type are not loaded")
+			return nil
+		},
+	}, func(rec *rdb.Record) error { return e.leave(rec, e.insert(rec)) })
+	if !e.whatYouCan {
+		return result.Bytes, err
+	}
+	if err == nil && !rdb.Readable(result.Version) {
+		e.losses.add("the file", fmt.Sprintf("version %d is newer than what is known: values may be meant as others", result.Version))
+	}
+	if result.Broken == nil || err != error(result.Broken) {
+		return result.Bytes, err
+	}
+	if errors.Is(err, rdb.ErrChecksum) {
+		e.losses.add("the file", err.Error())
+		return result.Bytes, nil
+	}
+	what := fmt.Sprintf("%d bytes from offset %d on, which cannot be read (%s)", size-result.Broken.Offset, result.Broken.Offset, err)
+	if missing := announced - result.Records; missing > 0 {
+		what += fmt.Sprintf("; as the file counts them, %d keys or more", missing)
+	}
+	e.losses.add("the file", what)
+	return size, nil
 }
+
+// leave decides about a record that could not be loaded because of err.
+func (e *engine) leave(rec *rdb.Record, err error) error {
+	if err == nil || !e.whatYouCan || !errors.Is(err, rdb.ErrCorrupt) && !errors.Is(err, rdb.ErrTruncated) && !errors.Is(err, errTwice) {
+		return err
+	}
+	e.losses.add(keyName(rec.DB, rec.Key), err.Error())
+	return nil
+}
+
+var errTwice = errors.New("the key is there twice")
 
 // insert puts a record in its place.
 func (e *engine) insert(rec *rdb.Record) error {
@@ -178,13 +217,10 @@ func (e *engine) insert(rec *rdb.Record) error {
 	defer e.tx.Unlock()
 	k := e.tx.Key(rec.DB, rec.Key, keyspace.Peek)
 	if k.Exists() {
-		return errors.New("the key is there twice")
+		return errTwice
 	}
 	err := e.set(&k, rec.Value)
 	switch {
-	case errors.Is(err, rdb.ErrUnsupported):
-		e.losses.add(keyName(rec.DB, rec.Key), rdb.TypeName(rec.Value.Type)+": values of this type are not loaded")
-		return nil
 	case errors.Is(err, object.ErrEmpty):
 		return nil
 	case err == nil && rec.ExpireMs != rdb.None:

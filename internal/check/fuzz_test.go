@@ -33,7 +33,7 @@ func FuzzFiles(f *testing.F) {
 			return good, out.String()
 		}
 		write()
-		rdb, _ := check(func(t *Tool) bool { return t.RDB("/d/a") })
+		rdb, _ := check(func(t *Tool) bool { return t.RDB("/d/a", RDBOptions{}) })
 		log, _ := check(func(t *Tool) bool { return t.Log("/d/a", LogOptions{Look: Commands}) })
 		if backup, said := check(func(t *Tool) bool { return t.Backup("/d") }); backup && !rdb && !log {
 			t.Errorf("%q: a good backup, but neither a good RDB file nor a good log\n%s", text, said)

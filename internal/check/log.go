@@ -241,7 +241,7 @@ func (c *logCheck) file(p part) bool {
 	}
 	if hybrid {
 		t.say("[offset 0] Checking RDB file %s\n", p.name)
-		s, good := t.snapshot(p.name, io.NewSectionReader(f, 0, st.Size()), st.Size())
+		s, good := t.snapshot(p.name, io.NewSectionReader(f, 0, st.Size()), st.Size(), RDBOptions{})
 		if !good {
 			t.say("RDB preamble of AOF file is not sane, aborting.\n")
 			return false

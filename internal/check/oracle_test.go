@@ -149,7 +149,7 @@ func TestOracleRDB(t *testing.T) {
 	}
 	for name, text := range texts {
 		path := write(t, filepath.Join(t.TempDir(), "a.rdb"), text)
-		good, said := try("", func(t *Tool) bool { return t.RDB(path) })
+		good, said := try("", func(t *Tool) bool { return t.RDB(path, RDBOptions{}) })
 		want, wantSaid := tool.run(t, "", path)
 		if good != want {
 			t.Errorf("%s: good %t, redis-check-rdb %t\n%s\nand\n%s", name, good, want, said, wantSaid)
@@ -174,7 +174,7 @@ func TestOracleDamagedRDB(t *testing.T) {
 		at := 9 + rng.IntN(len(b)-17)
 		b[at] = byte(rng.Uint32())
 		path := write(t, filepath.Join(t.TempDir(), "a.rdb"), string(b))
-		good, said := try("", func(t *Tool) bool { return t.RDB(path) })
+		good, said := try("", func(t *Tool) bool { return t.RDB(path, RDBOptions{}) })
 		if !good {
 			found++
 			continue

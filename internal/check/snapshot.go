@@ -18,19 +18,23 @@ import (
 	"tarn/internal/rdb"
 )
 
-// shownKeys is how many damaged keys are named.
+// shownKeys is how many damaged keys are named, and how many that are not loaded.
 const shownKeys = 20
 
 // snapshot is what was found in one.
 type snapshot struct {
 	rdb.Result
 	expires, expired atomic.Int64
-	unread           atomic.Int64 // values of kinds that are not loaded
 
-	mu      sync.Mutex // guards the fields below
-	broken  []brokenKey
-	breaks  int64
-	unknown map[string]bool
+	o         RDBOptions
+	fit       *fit  // nil: there is no target
+	functions int64 // libraries
+	left      int64 // values that are not loaded
+	announced int64 // keys, by the file's own word, as far as it was read
+
+	mu     sync.Mutex // guards the fields below
+	broken []brokenKey
+	breaks int64
 }
 
 // brokenKey is a key whose value does not decode.
@@ -42,8 +46,8 @@ type brokenKey struct {
 	err    error
 }
 
-// RDB checks an RDB file and tells whether it is good.
-func (t *Tool) RDB(path string) bool {
+// RDB checks an RDB file and tells whether it is good; with a target, whether that would load it.
+func (t *Tool) RDB(path string, o RDBOptions) bool {
 	t.say("[offset 0] Checking RDB file %s\n", path)
 	f, err := t.Files.Open(path)
 	if err != nil {
@@ -56,21 +60,27 @@ func (t *Tool) RDB(path string) bool {
 		t.say("Cannot stat file: %s: %s\n", path, reason(err))
 		return false
 	}
-	s, good := t.snapshot(path, f, st.Size())
+	s, good := t.snapshot(path, f, st.Size(), o)
 	if rest := st.Size() - s.Bytes; good && rest > 0 {
 		t.say("[info] %d bytes follow the end of the RDB file\n", rest)
+	}
+	if s.fit != nil {
+		good = s.fit.report(t, s.Version, s.functions, good)
 	}
 	return good
 }
 
 // snapshot checks what r holds, size bytes, and says what it found. Result.Bytes is where it ends.
-func (t *Tool) snapshot(path string, r io.Reader, size int64) (*snapshot, bool) {
-	s := &snapshot{unknown: map[string]bool{}}
+func (t *Tool) snapshot(path string, r io.Reader, size int64, o RDBOptions) (*snapshot, bool) {
+	s := &snapshot{o: o}
+	if o.For != nil {
+		s.fit = &fit{Target: *o.For, unknown: map[byte]*unknownType{}}
+	}
 	p := t.watch(path, r, size)
 	err := s.read(t, p, size)
 	p.end()
 	s.report(t, size, err)
-	return s, err == nil && s.breaks == 0
+	return s, err == nil && s.breaks == 0 && !(o.WhatYouCan && (s.left > 0 || !rdb.Readable(s.Version)))
 }
 
 // read reads and decodes everything. Errors: those of the file's structure, and the reader's.
@@ -82,28 +92,36 @@ func (s *snapshot) read(t *Tool, r io.Reader, size int64) error {
 			_ = place.close() // memory of this process, which is about to end
 		}
 	}()
-	for range workers + 1 {
+	records := make([]*rdb.Record, workers+1) // that each is at
+	for i := range workers + 1 {
 		place, err := newScratch()
 		if err != nil {
 			return err
 		}
+		place.look = s.fit.look(&records[i])
 		places = append(places, place)
 	}
 	now := t.Clock.Millis()
-	var functions int64
 	options := rdb.Options{
 		Size: size,
 		Aux: func(name, fact []byte) error {
 			t.say("[info] AUX FIELD %s = '%s'\n", name, fact)
 			return nil
 		},
-		Function: func([]byte) error { functions++; return nil },
+		Function: func([]byte) error { s.functions++; return nil },
+		ResizeDB: func(_ int, keys, _ uint64) error {
+			s.announced += int64(min(keys, uint64(size)))
+			return nil
+		},
+		LeaveOut: func(l *rdb.LeftOut) error { s.leave(t, l); return nil },
+		Newer:    s.o.WhatYouCan,
 		Skipped: func(what string) error {
 			t.say("[info] passed over: %s\n", what)
 			return nil
 		},
 		Large: func(rec *rdb.Record, v *rdb.LargeValue) error {
 			s.count(rec, now)
+			records[workers] = rec
 			err := places[workers].read(v)
 			if errors.Is(err, rdb.ErrTruncated) {
 				return err
@@ -114,17 +132,32 @@ func (s *snapshot) read(t *Tool, r io.Reader, size int64) error {
 	}
 	result, err := rdb.Load(r, options, workers, func(worker int, rec *rdb.Record) error {
 		s.count(rec, now)
+		records[worker] = rec
 		s.note(rec, places[worker].hold(rec.Value))
 		return nil
 	})
 	s.Result = result
-	if functions > 0 {
-		t.say("[info] %d libraries of functions\n", functions)
+	if s.functions > 0 {
+		t.say("[info] %d libraries of functions\n", s.functions)
 	}
 	return err
 }
 
+// leave takes note of a value that is not loaded. There is one goroutine that does.
+func (s *snapshot) leave(t *Tool, l *rdb.LeftOut) {
+	s.left++
+	if s.o.WhatYouCan || s.left <= shownKeys {
+		t.say("[offset %d] not loaded: %s: %s, %d bytes\n", l.Offset, keyName(l.DB, l.Key), l.What, l.Bytes)
+	}
+	if s.fit != nil {
+		s.fit.module(l)
+	}
+}
+
 func (s *snapshot) count(rec *rdb.Record, now int64) {
+	if s.fit != nil {
+		s.fit.see(rec)
+	}
 	if rec.ExpireMs == rdb.None {
 		return
 	}
@@ -136,11 +169,7 @@ func (s *snapshot) count(rec *rdb.Record, now int64) {
 
 // note takes note of a value that cannot be loaded.
 func (s *snapshot) note(rec *rdb.Record, err error) {
-	switch {
-	case err == nil:
-		return
-	case errors.Is(err, rdb.ErrUnsupported):
-		s.unread.Add(1)
+	if err == nil {
 		return
 	}
 	s.mu.Lock()
@@ -183,8 +212,11 @@ func (s *snapshot) report(t *Tool, size int64, err error) {
 	if err == nil && s.breaks == 0 {
 		t.say("[offset %d] \\o/ RDB looks OK! \\o/\n", s.Bytes)
 	}
-	if n := s.unread.Load(); n > 0 {
-		t.say("[info] %d values of modules, which were not decoded: this server does not load them\n", n)
+	if err == nil && !rdb.Readable(s.Version) {
+		t.say("[info] version %d is newer than what this server knows: what it takes for a value may be meant as another\n", s.Version)
+	}
+	if s.left > 0 {
+		t.say("[info] %d values of modules, which were not decoded: only with load-what-you-can does this server load the file, without them\n", s.left)
 	}
 	t.say("[info] %d keys read\n[info] %d expires\n[info] %d already expired\n", s.Records, s.expires.Load(), s.expired.Load())
 }
@@ -216,6 +248,9 @@ func (s *snapshot) reportEnd(t *Tool, size int64, err error) {
 	}
 	if !errors.Is(err, rdb.ErrChecksum) && size > offset {
 		t.say("[info] %d bytes from offset %d on cannot be read\n", size-offset, offset)
+	}
+	if more := s.announced - s.Records; more > 0 && !errors.Is(err, rdb.ErrChecksum) {
+		t.say("[info] as the file counts them, %d keys or more are there\n", more)
 	}
 }
 

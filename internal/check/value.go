@@ -22,6 +22,8 @@ type scratch struct {
 	hash    uint64
 	loader  object.Loader
 	decoded []byte
+
+	look func(k *keyspace.Key) error // shown each collection, if not nil
 }
 
 // newScratch returns a scratch that close gives back. Errors: the operating system's, of memory.
@@ -53,9 +55,18 @@ func (s *scratch) hold(v rdb.Value) error {
 	if errors.Is(err, object.ErrEmpty) {
 		err = nil
 	}
-	if k.Exists() {
-		k.Delete()
+	return s.drop(&k, err)
+}
+
+// drop has the key looked at, if it holds anything, and deletes it.
+func (s *scratch) drop(k *keyspace.Key, err error) error {
+	if !k.Exists() {
+		return err
 	}
+	if err == nil && s.look != nil {
+		err = s.look(k)
+	}
+	k.Delete()
 	return err
 }
 
@@ -85,10 +96,5 @@ func (s *scratch) read(v *rdb.LargeValue) error {
 	if errors.Is(err, object.ErrEmpty) {
 		err = nil
 	}
-	return errors.Join(err, locked(func(k *keyspace.Key) error {
-		if k.Exists() {
-			k.Delete()
-		}
-		return nil
-	}))
+	return locked(func(k *keyspace.Key) error { return s.drop(k, err) })
 }
