@@ -39,6 +39,12 @@ var readers = []struct {
 	{"large", Options{BufferBytes: 64, Large: drain}},
 }
 
+// allReaders are readers, and one that passes over what it can.
+var allReaders = append(slices.Clone(readers), struct {
+	name string
+	o    Options
+}{"what can be", Options{BufferBytes: 64, Newer: true, LeaveOut: func(*LeftOut) error { return nil }}})
+
 // drain is a Large that reads all.
 func drain(_ *Record, value *LargeValue) error {
 	_, err := io.Copy(io.Discard, value)
@@ -67,7 +73,7 @@ func isOurs(err error) bool {
 
 func TestTruncatedAtEveryByte(t *testing.T) {
 	file := encodeFile(t, smallEntries, DefaultVersion, true)
-	for _, reader := range readers {
+	for _, reader := range allReaders {
 		for length := range len(file) {
 			got, _, err := scanDecoded(file[:length], reader.o)
 			if !errors.Is(err, ErrTruncated) || !isOurs(err) {
@@ -88,7 +94,7 @@ func TestTruncatedAtEveryByte(t *testing.T) {
 func TestEveryBitFlipped(t *testing.T) {
 	for _, compress := range []bool{true, false} {
 		file := encodeFile(t, smallEntries, DefaultVersion, compress)
-		for _, reader := range readers {
+		for _, reader := range allReaders {
 			for bit := range len(file) * 8 {
 				file[bit/8] ^= 1 << (bit % 8)
 				_, result, err := scanDecoded(file, reader.o)
@@ -373,6 +379,7 @@ func FuzzScan(f *testing.F) {
 				o.Aux = func(_, _ []byte) error { return nil }
 				o.Function = func([]byte) error { return nil }
 				o.Skipped = func(string) error { return nil }
+				o.LeaveOut, o.Newer = func(*LeftOut) error { return nil }, true
 			}
 			got, result, err := scanDecoded(file, o)
 			if err != nil && !isOurs(err) || result.Bytes > int64(len(file)) || int64(len(got)) > result.Records {
