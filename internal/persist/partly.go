@@ -395,6 +395,8 @@ func (p *Store) sayRefused(path string, res rdb.Result, err error) {
 		hint = false // of a record, or of the server
 	case errors.Is(e, rdb.ErrTruncated):
 		log.Warning("Short read or OOM loading DB. Unrecoverable error, aborting now.")
+	case errors.Is(e, rdb.ErrChecksum):
+		log.Warning("Wrong RDB checksum expected: (%x) but got (%x). Aborting now.", e.Computed, e.Stored)
 	case e.Module != "":
 		log.Warning("The RDB file contains module data I can't load: no matching module type '%s'", e.Module)
 	case errors.Is(e, rdb.ErrUnsupported), errors.Is(e, rdb.ErrCorrupt) && e.Byte < rdb.LowestOpcode && rdb.TypeName(e.Byte) == "unknown":

@@ -32,6 +32,8 @@ type Error struct {
 
 	Byte   byte   // the opcode or type at Offset, where the walk from one to the next ends
 	Module string // whose value is there, if it is of one
+
+	Stored, Computed uint64 // checksums, of an ErrChecksum
 }
 
 // Error returns the place, the thing, the key and the kind, in that order.

@@ -226,7 +226,7 @@ func (s *splitter) footer() error {
 	}
 	if want != s.crc {
 		what := fmt.Sprintf("checksum %016x in the file, %016x of the file", want, s.crc)
-		return &Error{Offset: offset, What: what, Err: ErrChecksum}
+		return &Error{Offset: offset, What: what, Err: ErrChecksum, Stored: want, Computed: s.crc}
 	}
 	s.result.Checked = true
 	return nil
