@@ -30,8 +30,10 @@ import (
 	"tarn/internal/vfs"
 )
 
-// shownLeftOut is how many things that are left out are named in the log.
-const shownLeftOut = 20
+const (
+	shownLeftOut = 20  // keys that are left out and named in the log
+	mostReasons  = 100 // that are told apart, for there may be as many modules as values
+)
 
 // stamp is how the time at which a file was written stands in the names of what is kept of it.
 const stamp = "20060102T150405Z"
@@ -102,7 +104,7 @@ func (l *leftOut) key(db int, key []byte, offset, bytes int64, why string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.keys++
-	l.why[why]++
+	l.count(why)
 	l.line(fmt.Sprintf("%d\t%d\t%d\t%q\t%s", offset, bytes, db, key, why))
 	if l.keys <= shownLeftOut {
 		l.p.o.Log.Warning("Left out: database %d, key %q: %s, %d bytes at offset %d", db, shortKey(key), why, bytes, offset)
@@ -114,11 +116,19 @@ func (l *leftOut) thing(what string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.things++
-	l.why[what]++
-	l.line("-\t-\t-\t-\t" + what)
-	if l.why[what] == 1 {
+	if l.count(what) == 1 {
+		l.line("-\t-\t-\t-\t" + what)
 		l.p.o.Log.Warning("Loading RDB: skipped %s", what)
 	}
+}
+
+// count counts a reason, and returns how often there was that. mu is held.
+func (l *leftOut) count(why string) int64 {
+	if l.why[why] == 0 && len(l.why) >= mostReasons {
+		why = "other reasons"
+	}
+	l.why[why]++
+	return l.why[why]
 }
 
 // shortKey is as much of a key as the log shows.
@@ -178,7 +188,11 @@ func (l *leftOut) doubtful(why string) {
 func (l *leftOut) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	reasons := l.reasons()
 	if l.list != nil {
+		for _, reason := range reasons {
+			l.line("# " + reason)
+		}
 		if l.failed == nil {
 			l.failed = l.text.Flush()
 		}
@@ -191,10 +205,6 @@ func (l *leftOut) end() {
 	if !l.any() {
 		return
 	}
-	var reasons []string
-	for _, why := range slices.Sorted(maps.Keys(l.why)) {
-		reasons = append(reasons, fmt.Sprintf("%d × %s", l.why[why], why))
-	}
 	log := l.p.o.Log
 	if l.keys+l.things > int64(len(reasons)) { // else each has been named
 		log.Warning("Not loaded of %s: %s", l.path, strings.Join(reasons, "; "))
@@ -204,6 +214,14 @@ func (l *leftOut) end() {
 		return
 	}
 	log.Warning("All that was not loaded is listed in %s", l.listName())
+}
+
+// reasons returns how often there was which. mu is held.
+func (l *leftOut) reasons() (all []string) {
+	for _, why := range slices.Sorted(maps.Keys(l.why)) {
+		all = append(all, fmt.Sprintf("%d × %s", l.why[why], why))
+	}
+	return all
 }
 
 // partlyLoaded takes note of what a load has left out, and keeps its file. A load that left out nothing

@@ -51,7 +51,7 @@ const (
 	typeHashTriples     = 25
 	typeStream4         = 26  // of Redis 8.6: not read
 	typeStream5         = 27  // of Redis 8.8: not read
-	typeHashValkey      = 241 // 22 in files
+	typeHashValkey      = 255 // 22 in files, in which 255 is an opcode
 	noType              = 242
 	maxCount            = 1 << 40 // elements: no server holds so many
 	maxDeadline         = 1<<48 - 1
