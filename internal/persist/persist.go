@@ -97,7 +97,7 @@ type Store struct {
 	log       appendLog
 	host      hostLock
 	backups   backups
-	patience  time.Duration // roomPatience
+	patience  func() <-chan time.Time // ends when the disk need not be waited for any more: roomPatience
 	rdbSize   sizeMemo
 	baseSize  sizeMemo
 
@@ -119,7 +119,8 @@ func New(o Options) *Store {
 	if o.Verify == nil {
 		o.Verify = func(string, func() error) (int64, error, error) { return 0, nil, errNoChecker }
 	}
-	p := &Store{o: o, tx: o.Keyspace.NewTx(), lastSecs: -1, patience: roomPatience}
+	p := &Store{o: o, tx: o.Keyspace.NewTx(), lastSecs: -1}
+	p.patience = func() <-chan time.Time { return time.After(roomPatience) }
 	p.backups.lastSecs = -1
 	p.log.lastSecs, p.log.second = -1, time.Second
 	// Begin asks again if this is refused, and a save then says why it cannot start.

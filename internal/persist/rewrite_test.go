@@ -340,6 +340,8 @@ func TestRefusedAtOnce(t *testing.T) {
 // refusedToCron shows that a rewrite that is due and refused is not tried again ten times a second.
 func (r *rig) refusedToCron(what string) {
 	r.t.Helper()
+	r.fault.Set(vfs.Fault{})
+	r.p.Cron() // its first turn looks for backups
 	if _, err := r.p.BGRewrite(true); err != nil {
 		r.t.Fatal(err)
 	}

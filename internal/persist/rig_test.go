@@ -133,7 +133,7 @@ func newRig(t *testing.T, disk *vfs.Mem, over func(vfs.FS) vfs.FS) *rig {
 			r.loading = append(r.loading, on)
 		},
 	})
-	r.p.patience = time.Hour
+	r.p.patience = func() <-chan time.Time { return nil } // without end
 	t.Cleanup(r.end)
 	return r
 }

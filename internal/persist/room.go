@@ -89,12 +89,10 @@ func (p *Store) roomFor(m *sizeMemo, c *config.Config, compressed bool) error {
 func (p *Store) roomSoon(m *sizeMemo, c *config.Config, compressed bool) (told bool, err error) {
 	answer := make(chan error, 1)
 	go func() { answer <- p.roomFor(m, c, compressed) }()
-	patience := time.NewTimer(p.patience)
-	defer patience.Stop()
 	select {
 	case err = <-answer:
 		return true, err
-	case <-patience.C:
+	case <-p.patience():
 		return false, nil
 	}
 }

@@ -6,6 +6,7 @@ package persist
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"tarn/internal/keyspace"
 	"tarn/internal/vfs"
@@ -125,15 +126,22 @@ func TestDiskDoesNotAnswer(t *testing.T) {
 	}{{1 << 30, "ok"}, {10, "err"}} {
 		r, g := newGated(t)
 		r.put(0, "k", strings.Repeat("v", 1<<20), keyspace.NoDeadline)
-		r.p.patience = 0
+		over := make(chan time.Time)
+		r.p.patience = func() <-chan time.Time { return over }
 		r.disk.SetRoom(vfs.Room{Free: tc.free, Bound: vfs.OnDisk, Size: 1 << 40, File: 1 << 50})
 		await, release := g.stopAt("room")
-		if _, err := r.p.BGSave(r.tx, false); err != nil {
+		begun := make(chan error)
+		go func() {
+			_, err := r.p.BGSave(r.tx, false)
+			begun <- err
+		}()
+		await() // the first question is asked; now patience may end, and the second be asked and answered
+		close(over)
+		if err := <-begun; err != nil {
 			t.Fatalf("BGSAVE: %v", err)
 		}
-		await()
-		r.put(0, "k", "later", keyspace.NoDeadline)
-		r.p.Wait() // for the second answer: the first is still to come
+		r.put(0, "k", strings.Repeat("later", 1000), keyspace.NoDeadline) // still more than 10 bytes in a file
+		r.p.Wait()                                                        // for the second answer: the first is still to come
 		release()
 		r.wantInfo("then", "rdb_last_bgsave_status:"+tc.status)
 		text, err := fileHolds(t, r.disk, "k")
