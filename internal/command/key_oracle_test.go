@@ -306,7 +306,7 @@ func (d *keyDuel) payload(kind string) string {
 	case "empty":
 		return seal(nil, 10)
 	case "type":
-		return seal([]byte{byte(26 + d.random.IntN(200)), 5, 'v', 'a', 'l', 'u', 'e'}, 10)
+		return seal([]byte{byte(30 + d.random.IntN(200)), 5, 'v', 'a', 'l', 'u', 'e'}, 10)
 	}
 	return payload
 }
