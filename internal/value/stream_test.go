@@ -533,6 +533,7 @@ func TestStreamEndMadeAnew(t *testing.T) {
 			}
 			g.endSave()
 			g.rebuild()
+			g.finish()
 		}
 	}
 }
