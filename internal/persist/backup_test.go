@@ -11,8 +11,10 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -667,4 +669,29 @@ func TestBackupWithoutRoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.wantInfo("room", "backup_last_status:ok", "backup_last_error:-")
+}
+
+// TestBackupsTempIsLeftAlone shows that the first look at a folder spares the backup under way in it, and that the next
+// start of a process with the same number does not.
+func TestBackupsTempIsLeftAlone(t *testing.T) {
+	r := newRig(t, newDisk(t), nil)
+	name := filepath.Join(backupDir, "temp-backup-"+strconv.Itoa(rigPid)+".rdb")
+	if err := r.disk.Mkdir(backupDir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	f, err := r.disk.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o644)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.p.Cron()
+	if names := filesOf(t, r.disk); !strings.Contains(names, "temp-backup-") {
+		t.Errorf("after the first look the folder holds %q", names)
+	}
+	r.p.CleanTemp()
+	if names := filesOf(t, r.disk); names != "" {
+		t.Errorf("after the start the folder holds %q", names)
+	}
 }

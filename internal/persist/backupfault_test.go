@@ -145,6 +145,7 @@ func cutBackups(t *testing.T, over func(vfs.FS) vfs.FS, seeds uint64) (wrong []s
 			}
 		}
 		next := newRig(t, r.disk.Crash(seeds), nil)
+		next.p.CleanTemp()
 		next.turn()
 		if names := filesOf(t, next.disk); strings.Contains(names, "temp-") || strings.Contains(names, ".unverified") {
 			wrong = append(wrong, fmt.Sprintf("%s: the next server leaves %s", what, names))

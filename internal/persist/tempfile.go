@@ -147,18 +147,23 @@ var (
 	tempBackupPattern = regexp.MustCompile(`^temp-backup-(\d+)()\.rdb$`)
 )
 
-// CleanTemp removes temporary files of saves that were cut short by the end of their process.
+// CleanTemp removes temporary files of saves that were cut short by the end of their process, also those that have this
+// process's number: none of its own is under way, or the process ends.
 func (p *Store) CleanTemp() {
 	c := p.o.Config.Current()
-	p.clean(c.Dir, tempPattern)
+	p.clean(c.Dir, tempPattern, true)
+	if at := placeOf(c); at.folder != "" {
+		p.clean(at.folder, tempBackupPattern, true)
+	}
 	_, _ = p.lookAt(placeOf(c)) // for INFO while data are loaded; Cron says what is wrong
 }
 
-// cleanBackups is CleanTemp of backups. None is under way.
-func (p *Store) cleanBackups(at backupPlace) { p.clean(at.folder, tempBackupPattern) }
+// cleanBackups is CleanTemp of a folder of backups that is new to the server. Its own may be under way there.
+func (p *Store) cleanBackups(at backupPlace) { p.clean(at.folder, tempBackupPattern, false) }
 
-// clean removes the files of a folder that fit a pattern, unless the process that they name is alive.
-func (p *Store) clean(dir string, pattern *regexp.Regexp) {
+// clean removes the files of a folder that fit a pattern, unless the process that they name is alive. own: those of
+// this process too.
+func (p *Store) clean(dir string, pattern *regexp.Regexp, own bool) {
 	entries, err := p.o.Files.ReadDir(dir)
 	if err != nil {
 		return
@@ -168,7 +173,7 @@ func (p *Store) clean(dir string, pattern *regexp.Regexp) {
 		if m == nil {
 			continue
 		}
-		if pid, _ := strconv.Atoi(m[1] + m[2]); pid != p.o.Pid && alive(pid) {
+		if pid, _ := strconv.Atoi(m[1] + m[2]); pid == p.o.Pid && !own || pid != p.o.Pid && alive(pid) {
 			continue
 		}
 		if err := p.o.Files.Remove(filepath.Join(dir, e.Name())); err == nil {
