@@ -10,8 +10,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"tarn/internal/resp"
@@ -118,7 +116,7 @@ func measureCollections(ctx context.Context, b *bench, p program) ([]reading, er
 	if err != nil {
 		return nil, err
 	}
-	load, err := b.loadCollections(ctx, p)
+	load, err := b.loadOnce(ctx, p, "collections", &b.savedCollections, len(shapes)*(1+b.collSmall), b.fillCollections)
 	return append(append(first, under...), load...), err
 }
 
@@ -137,7 +135,7 @@ func firstWrites(ctx context.Context, b *bench, s *server) (readings []reading, 
 			}
 			longest[i] = max(longest[i], time.Since(begun))
 		}
-		if err := awaitSave(ctx, b, s); err != nil {
+		if err := b.awaitSave(ctx, s); err != nil {
 			return nil, err
 		}
 	}
@@ -145,30 +143,6 @@ func firstWrites(ctx context.Context, b *bench, s *server) (readings []reading, 
 		readings = append(readings, reading{"collections: first write after a cut, " + sh.name, "µs", float64(longest[i].Microseconds())})
 	}
 	return readings, nil
-}
-
-// awaitSave waits until no save runs, and expects that the last one went well.
-func awaitSave(ctx context.Context, b *bench, s *server) error {
-	for begun := time.Now(); ; {
-		running, err := s.info("rdb_bgsave_in_progress")
-		if err != nil {
-			return err
-		}
-		if running == "0" {
-			break
-		}
-		if time.Since(begun) > b.snapLimit {
-			return fmt.Errorf("the save takes more than %v", b.snapLimit)
-		}
-		if err := pause(ctx, sampleEvery); err != nil {
-			return err
-		}
-	}
-	status, err := s.info("rdb_last_bgsave_status")
-	if err == nil && status != "ok" {
-		err = fmt.Errorf("the save ended with status %q", status)
-	}
-	return err
 }
 
 // saveUnderWrites saves while a connection for each type writes into its large value at full rate.
@@ -212,7 +186,7 @@ func saveUnderWrites(ctx context.Context, b *bench, s *server) (readings []readi
 	if _, err := s.control.do("BGSAVE"); err != nil {
 		return nil, err
 	}
-	if err := awaitSave(ctx, b, s); err != nil {
+	if err := b.awaitSave(ctx, s); err != nil {
 		return nil, err
 	}
 	mark(2)
@@ -245,42 +219,4 @@ func (sh *shape) traffic(b *bench, stream uint64) work {
 		return func(request []byte) { copy(request, encode(pick(b.collElements), pick(2*b.collElements))) }
 	}
 	return w
-}
-
-// loadCollections loads what redis-server saved of the same data.
-func (b *bench) loadCollections(ctx context.Context, p program) ([]reading, error) {
-	if b.savedCollections == "" {
-		s, err := b.start(ctx, b.redis)
-		if err != nil {
-			return nil, err
-		}
-		defer s.stop()
-		if err := b.fillCollections(s); err != nil {
-			return nil, err
-		}
-		if _, err := s.control.do("SAVE"); err != nil {
-			return nil, err
-		}
-		b.savedCollections = filepath.Join(s.dir, dumpName)
-	}
-	dir, err := b.newFolder()
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Link(b.savedCollections, filepath.Join(dir, dumpName)); err != nil {
-		return nil, err
-	}
-	s, err := p.start(ctx, dir)
-	if err != nil {
-		return nil, err
-	}
-	defer s.stop()
-	cpu, err := cpuTime(s.pid)
-	if err != nil {
-		return nil, err
-	}
-	return []reading{
-		{"collections: start to ready", "s", s.ready.Seconds()},
-		{"collections: CPU until ready", "s", cpu.Seconds()},
-	}, expectKeys(s, len(shapes)*(1+b.collSmall))
 }

@@ -15,8 +15,17 @@ import (
 const dumpName = "dump.rdb"
 
 func measureLoad(ctx context.Context, b *bench, p program) ([]reading, error) {
-	if b.savedFile == "" {
-		if err := b.makeFile(ctx); err != nil {
+	return b.loadOnce(ctx, p, "load", &b.savedFile, b.loadKeys, func(s *server) error {
+		_, err := fill(b.loadKeys, largeValueBytes, plainValue).run(s.addr)
+		return err
+	})
+}
+
+// loadOnce starts the program on a file with so many keys, which redis-server saves, once it has been filled, when
+// *file is "". The readings begin with name.
+func (b *bench) loadOnce(ctx context.Context, p program, name string, file *string, keys int, fill func(*server) error) ([]reading, error) {
+	if *file == "" {
+		if err := b.makeFile(ctx, file, fill); err != nil {
 			return nil, fmt.Errorf("make a file to load: %w", err)
 		}
 	}
@@ -24,7 +33,7 @@ func measureLoad(ctx context.Context, b *bench, p program) ([]reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Link(b.savedFile, filepath.Join(dir, dumpName)); err != nil {
+	if err := os.Link(*file, filepath.Join(dir, dumpName)); err != nil {
 		return nil, err
 	}
 	s, err := p.start(ctx, dir)
@@ -36,28 +45,28 @@ func measureLoad(ctx context.Context, b *bench, p program) ([]reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := expectKeys(s, b.loadKeys); err != nil {
+	if err := expectKeys(s, keys); err != nil {
 		return nil, err
 	}
 	return []reading{
-		{"load: start to ready", "s", s.ready.Seconds()},
-		{"load: CPU until ready", "s", cpu.Seconds()},
+		{name + ": start to ready", "s", s.ready.Seconds()},
+		{name + ": CPU until ready", "s", cpu.Seconds()},
 	}, nil
 }
 
-func (b *bench) makeFile(ctx context.Context) error {
+func (b *bench) makeFile(ctx context.Context, file *string, fill func(*server) error) error {
 	s, err := b.start(ctx, b.redis)
 	if err != nil {
 		return err
 	}
 	defer s.stop()
-	if _, err := fill(b.loadKeys, largeValueBytes, plainValue).run(s.addr); err != nil {
+	if err := fill(s); err != nil {
 		return err
 	}
 	if _, err := s.control.do("SAVE"); err != nil {
 		return err
 	}
-	b.savedFile = filepath.Join(s.dir, dumpName)
+	*file = filepath.Join(s.dir, dumpName)
 	return nil
 }
 

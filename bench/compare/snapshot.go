@@ -134,30 +134,36 @@ func (n *snapshot) watch(ctx context.Context) error {
 	for i := range n.spans {
 		n.spans[i].sent = n.writers.lane[i].sent.Load()
 	}
-	for {
-		if time.Since(n.moments[1]) > n.b.snapLimit {
-			return fmt.Errorf("the save takes more than %v", n.b.snapLimit)
-		}
-		running, err := n.s.info("rdb_bgsave_in_progress")
+	if err := n.b.awaitSave(ctx, n.s); err != nil {
+		return err
+	}
+	mark(2)
+	usec, err := n.s.infoNumber(forkFieldUsec)
+	n.forkUsec = usec
+	return err
+}
+
+// awaitSave waits until no save runs, and expects that the last one went well.
+func (b *bench) awaitSave(ctx context.Context, s *server) error {
+	for begun := time.Now(); ; {
+		running, err := s.info("rdb_bgsave_in_progress")
 		if err != nil {
 			return err
 		}
 		if running == "0" {
 			break
 		}
+		if time.Since(begun) > b.snapLimit {
+			return fmt.Errorf("the save takes more than %v", b.snapLimit)
+		}
 		if err := pause(ctx, sampleEvery); err != nil {
 			return err
 		}
 	}
-	mark(2)
-	status, err := n.s.info("rdb_last_bgsave_status")
-	if err != nil {
-		return err
+	status, err := s.info("rdb_last_bgsave_status")
+	if err == nil && status != "ok" {
+		err = fmt.Errorf("the save ended with status %q", status)
 	}
-	if status != "ok" {
-		return fmt.Errorf("the save ended with status %q", status)
-	}
-	n.forkUsec, err = n.s.infoNumber(forkFieldUsec)
 	return err
 }
 
