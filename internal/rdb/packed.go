@@ -66,7 +66,7 @@ func mayBeInt(text []byte) bool { return len(text) > 0 && text[0] <= '9' }
 
 // canonical returns v as the integer that its text reads as, if it does.
 func canonical(v listpack.Value) listpack.Value {
-	if mayBeInt(v.Str) {
+	if !v.IsInt {
 		if n, ok := listpack.Integer(v.Str); ok {
 			return listpack.Value{Int: n, IsInt: true}
 		}

@@ -169,15 +169,16 @@ func (l *Loader) spreadSet(member []byte) error {
 }
 
 func (l *Loader) spreadMember(member []byte) error {
-	return l.lookAhead(l.set.table, element{name: member})
+	return l.lookAhead(element{name: member})
 }
 
 // lookAhead asks for the bucket of an element, which is added when others have been asked for too: over a
 // large table nearly all the time is spent waiting for buckets. Errors: those of settle.
-func (l *Loader) lookAhead(t *table, e element) error {
+func (l *Loader) lookAhead(e element) error {
+	t := l.table()
 	large := len(e.name)+len(e.value) > mostAheadBytes-len(l.texts)
 	if large || len(l.ahead) == mostAhead {
-		if err := l.settle(t); err != nil {
+		if err := l.settle(); err != nil {
 			return err
 		}
 	}
@@ -190,8 +191,8 @@ func (l *Loader) lookAhead(t *table, e element) error {
 }
 
 // settle adds all elements that wait. Errors: ErrDuplicate, keyspace.ErrOutOfMemory.
-func (l *Loader) settle(t *table) error {
-	texts := l.texts
+func (l *Loader) settle() error {
+	t, texts := l.table(), l.texts
 	for i := range l.ahead {
 		a := &l.ahead[i]
 		e := element{name: texts[:a.name:a.name], value: texts[a.name:][:a.value:a.value], number: a.number, numbered: a.numbered}
@@ -223,15 +224,15 @@ func (l *Loader) enter(t *table, p place, e element) error {
 	return nil
 }
 
-// settleAll adds what waits for the collection's table, if it has one. Errors: those of settle.
-func (l *Loader) settleAll() error {
+// table returns the collection's table, nil if it has none.
+func (l *Loader) table() *table {
 	switch {
 	case l.set != nil:
-		return l.settle(l.set.table)
+		return l.set.table
 	case l.zset != nil:
-		return l.settle(l.zset.table)
+		return l.zset.table
 	case l.hash != nil:
-		return l.settle(l.hash.table)
+		return l.hash.table
 	}
 	return nil
 }
@@ -260,7 +261,7 @@ func (l *Loader) AddScored(member []byte, score float64) error {
 }
 
 func (l *Loader) spreadScored(member []byte, score float64) error {
-	return l.lookAhead(l.zset.table, scoredElement(member, score))
+	return l.lookAhead(scoredElement(member, score))
 }
 
 // storeScored makes k hold a small sorted set.
@@ -394,7 +395,7 @@ func (l *Loader) spreadHash() error {
 }
 
 func (l *Loader) spreadField(field, value []byte, deadline int64) error {
-	return l.lookAhead(l.hash.table, element{name: field, value: value, number: uint64(deadline), numbered: deadline != 0})
+	return l.lookAhead(element{name: field, value: value, number: uint64(deadline), numbered: deadline != 0})
 }
 
 // AddPart adds a part of a stream, as an item (stream_save.go).
@@ -428,7 +429,7 @@ func (l *Loader) Store(k *keyspace.Key) error {
 	if l.small {
 		return l.storeSmall(k)
 	}
-	err := l.settleAll()
+	err := l.settle()
 	if err != nil {
 		return err
 	}
