@@ -53,14 +53,15 @@ type appendLog struct {
 	second     time.Duration // between syncs, and before another try
 	size       atomic.Int64  // of the live files, bytes
 	delayed    atomic.Int64  // of writers that are no more
+	inFile     atomic.Int64  // position up to which the files have the journal
 
 	files sync.Mutex // held while the log's files and manifest change; before Store.mu
 
 	// What follows is guarded by Store.mu; manifest changes only with files held too.
 	manifest aof.Manifest
 	state    logState
-	w        *logWriter // nil while the log is off, and while one that waits has no rewrite
-	baseSize int64      // of the log after its latest rewrite, bytes
+	w        atomic.Pointer[logWriter] // nil while the log is off, and while one that waits has no rewrite
+	baseSize int64                     // of the log after its latest rewrite, bytes
 
 	scheduled  bool // a rewrite waits for what is under way to end
 	distrusted bool // a sync has failed, and no rewrite has ended well since
@@ -211,11 +212,17 @@ func (p *Store) setAside(c *config.Config, name string) {
 }
 
 // writer returns the writer, or nil.
-func (p *Store) writer() *logWriter {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.log.w
+func (p *Store) writer() *logWriter { return p.log.w.Load() }
+
+// WriteThrough writes what the journal holds into the log, in the turn of an executor and as far as that is quick. It
+// reports false when the journal's readers are to be woken.
+func (p *Store) WriteThrough() bool {
+	w := p.writer()
+	return w != nil && w.writeThrough()
 }
+
+// InFile returns the position of the journal before which all is in the log's files.
+func (p *Store) InFile() int64 { return p.log.inFile.Load() }
 
 // LogOn tells whether the log is on.
 func (p *Store) LogOn() bool {
@@ -330,8 +337,8 @@ func (p *Store) turnOff() {
 		p.o.Log.Warning("Fail to fsync the AOF file: %s", systemText(err))
 	}
 	p.mu.Lock()
-	w, j := p.log.w, p.job
-	p.log.w, p.log.state, p.log.scheduled = nil, logOff, false
+	w, j := p.log.w.Swap(nil), p.job
+	p.log.state, p.log.scheduled = logOff, false
 	if j != nil && j.kind == jobRewrite {
 		p.cancel(j)
 	}
@@ -360,7 +367,7 @@ func (p *Store) distrust() {
 
 // logRefusal returns why writes are refused on account of the log; "" when they are not. mu is held.
 func (p *Store) logRefusal() resp.Error {
-	w := p.log.w
+	w := p.log.w.Load()
 	if w == nil {
 		return ""
 	}
@@ -429,7 +436,8 @@ func (p *Store) openAtStart(c *config.Config) error {
 	reader := p.o.Journal.Open()
 	w := p.newLogWriter(reader, p.o.Journal.End(), file, size)
 	p.mu.Lock()
-	p.log.state, p.log.w = logOn, w
+	p.log.state = logOn
+	p.log.w.Store(w)
 	p.mu.Unlock()
 	w.start()
 	_ = p.removeHistory(c) // logged, and tried again after the next rewrite

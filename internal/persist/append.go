@@ -1,9 +1,11 @@
 // Appending: from the journal into the file.
 //
-// One goroutine takes units from the journal, renders them as a redis-server would and writes them to
-// the increment at hand. At the position of a cut it changes to the next one, which whoever cut has put
-// on the disk before: so base and increments join exactly. The old one is synced before the first byte
-// goes into the new one; a power cut can then tear only the last increment that holds anything.
+// Units are taken from the journal, rendered as a redis-server would and written to the increment at hand:
+// by the executor that has appended them, at the end of its turn, or, whenever that is expected to wait for the
+// disk (a sync is under way, the last write was slow or failed), by a goroutine.
+// At the position of a cut the file is changed for the next one, which whoever cut has put on the disk
+// before: so base and increments join exactly. The old one is synced before the first byte goes into the
+// new one; a power cut can then tear only the last increment that holds anything.
 //
 // A write that fails is tried again ten times a second; what was written of it is cut off first. Meanwhile
 // commands that write are refused, and what others still append waits in the journal. Under the
@@ -35,6 +37,15 @@ const (
 	crowded = 300 * time.Microsecond
 	napping = 500 * time.Microsecond
 
+	// Executors write in their turns while that is quick. A write, or under always a write and its sync, that takes
+	// longer than slowTurn is followed by a second in which it is left to the goroutine, the next such one by two
+	// seconds, up to mostShy. (A thread that does not get a processor is late by less.) Nor do they write more than
+	// throughBytes, or while syncs take longer than slowDisk.
+	slowTurn     = 5 * time.Millisecond
+	slowDisk     = 50 * time.Millisecond
+	mostShy      = 64 // seconds
+	throughBytes = 256 << 10
+
 	errorLogEvery = 30 * time.Second
 )
 
@@ -48,14 +59,22 @@ type logWriter struct {
 	stop   chan struct{} // closed to end all three
 	ended  sync.WaitGroup
 
-	// Of the writer's goroutine.
-	units, out []byte
-	end        int64 // position after what is in out
-	db         int   // of the last command in the file; -1: none yet
-	second     int64 // of the last timestamp
-	last       time.Duration
-	complained time.Duration // when the log was last told of an error
+	step sync.Mutex // held by who takes units and writes them; before syncing and mu
 
+	// Guarded by step.
+	units      []byte
+	rendered   []byte        // what units are in the log
+	out        []byte        // the rest of it, which is not written yet
+	end        int64         // position after what is in out
+	db         int           // of the last command in the file; -1: none yet
+	second     int64         // of the last timestamp
+	complained time.Duration // when the log was last told of an error
+	shyFor     time.Duration // how long executors last left writing to the writer's goroutine
+
+	last time.Duration // when that last wrote, its own
+
+	shy     atomic.Int64 // until when executors do so, ns as mono has them
+	inTurn  atomic.Bool  // step is held by an executor, for as long as a quick write takes
 	waiting atomic.Int64 // bytes rendered and not written
 	delayed atomic.Int64 // writes while a sync had been running for too long
 	inSync  atomic.Bool
@@ -97,6 +116,7 @@ func (p *Store) newLogWriter(reader *journal.Reader, position int64, file vfs.Fi
 		nudge: make(chan struct{}, 1), dirty: make(chan struct{}, 1), stir: make(chan struct{}, 1), stop: make(chan struct{}),
 	}
 	w.moved = sync.NewCond(&w.mu)
+	p.log.inFile.Store(position)
 	return w
 }
 
@@ -131,21 +151,89 @@ func (w *logWriter) run() {
 		w.mu.Unlock()
 	}()
 	for {
-		switch {
-		case w.take():
-			w.render()
-			if !w.write() {
-				return
-			}
-			w.nap()
+		switch bytes, ok := w.advance(); {
+		case !ok:
+			return
+		case bytes > 0:
+			w.nap(bytes)
 		case w.turnDue():
-			if !w.changeFile() {
-				return
-			}
 		case !w.rest():
 			return
 		}
 	}
+}
+
+// advance does the next thing that is to be done with the file: it writes units, and says how many bytes of them, or changes
+// the file. ok: the writer goes on.
+func (w *logWriter) advance() (bytes int, ok bool) {
+	w.step.Lock()
+	defer w.step.Unlock()
+	switch {
+	case len(w.out) > 0: // what an executor could not write
+	case w.take():
+		w.render()
+	case w.turnDue():
+		return 0, w.changeFile()
+	default:
+		return 0, true
+	}
+	return max(len(w.units), 1), w.write()
+}
+
+// writeThrough writes what the journal holds, in the turn of an executor, and under always syncs it, if neither is
+// expected to wait for long: then nobody has to be woken. It reports false when the writer's goroutine is to be woken
+// instead.
+func (w *logWriter) writeThrough() bool {
+	if !w.isQuick() {
+		return false
+	}
+	defer w.step.Unlock()
+	backlog := w.p.o.Journal.End() - w.end
+	switch {
+	case backlog == 0:
+		return true
+	case backlog > throughBytes || len(w.out) > 0 || !w.isWell() || !w.take():
+		return false
+	}
+	w.inTurn.Store(true)
+	defer w.inTurn.Store(false)
+	began := w.p.mono()
+	w.render()
+	token(w.stir)
+	w.waiting.Store(int64(len(w.out)))
+	written, err := w.writeOnce()
+	w.out = w.out[written:]
+	w.waiting.Store(int64(len(w.out)))
+	if err != nil {
+		w.p.writeFailed(w, err) // the rest is the goroutine's
+		return false
+	}
+	done := w.settle()
+	switch ended := w.p.mono(); {
+	case ended-began > slowTurn:
+		w.shyFor = min(max(2*w.shyFor, w.p.log.second), mostShy*w.p.log.second)
+		w.shy.Store(int64(ended + w.shyFor))
+	case w.shyFor > 0 && int64(ended)-w.shy.Load() > 2*int64(w.shyFor):
+		w.shyFor = 0
+	}
+	return done && w.end == w.p.o.Journal.End()
+}
+
+// isQuick tells whether an executor is to write in its turn; then it has locked step.
+func (w *logWriter) isQuick() bool {
+	c, now := w.p.o.Config.Current(), w.p.mono()
+	always := c.AppendFsync == config.FsyncAlways
+	lately := w.syncs.lately(now)
+	if int64(now) < w.shy.Load() || lately > slowDisk || w.inSync.Load() && !always || w.p.log.flushSleep.Load() > 0 || !w.isWell() {
+		return false
+	}
+	// Of a sync under way, several executors share the next, which is the goroutine's. A single one waits, and does it: the
+	// goroutine, once woken, would otherwise go on for ever, since during its sync every turn is left to it.
+	if mayWait := w.inTurn.Load(); mayWait && !always || always && c.IOThreads <= 1 && lately < slowTurn {
+		w.step.Lock()
+		return true
+	}
+	return w.step.TryLock()
 }
 
 // take gets units from the journal. A turn is always known before the units behind it are appended:
@@ -180,11 +268,11 @@ func (w *logWriter) turnDue() bool {
 
 // render appends units to out as the log holds them.
 func (w *logWriter) render() {
-	if cap(w.out) > keptBuffer {
-		w.out = nil
+	if cap(w.rendered) > keptBuffer {
+		w.rendered = nil
 	}
 	stamps := w.p.o.Config.Current().AOFTimestampEnabled
-	out := w.out[:0]
+	out := w.rendered[:0]
 	for it := journal.Parse(w.units); it.Next(); {
 		if second := it.Ms / 1000; stamps && second > w.second {
 			w.second = second
@@ -204,7 +292,7 @@ func (w *logWriter) render() {
 			out = append(out, aof.Exec...)
 		}
 	}
-	w.out = out
+	w.rendered, w.out = out, out
 }
 
 // write puts out into the file, however long that takes. It tells whether the writer goes on.
@@ -225,17 +313,33 @@ func (w *logWriter) write() bool {
 			w.out = w.out[:0]
 		}
 	}
+	return w.settle()
+}
+
+// isWell tells whether the writer is at work, and has not just failed.
+func (w *logWriter) isWell() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.gone && w.writeErr == nil
+}
+
+// settle takes note that all that was taken is in the file, and does what the policy asks for then. It tells whether the
+// writer goes on.
+func (w *logWriter) settle() bool {
 	w.waiting.Store(0)
 	w.mu.Lock()
-	w.written = w.end
 	solved := w.writeErr != nil
 	w.writeErr = nil
-	w.moved.Broadcast()
 	w.mu.Unlock()
 	if solved {
 		w.p.o.Log.Notice("AOF write error looks solved. The server can write again.")
-		w.p.judge()
+		w.p.judge() // before anybody hears of it
 	}
+	w.p.log.inFile.Store(w.end)
+	w.mu.Lock()
+	w.written = w.end
+	w.moved.Broadcast()
+	w.mu.Unlock()
 	switch {
 	case w.policy() != config.FsyncAlways:
 		token(w.dirty)
@@ -326,10 +430,12 @@ func (p *Store) writeFailed(w *logWriter, err error) bool {
 	}
 	w.mu.Lock()
 	w.writeErr = err
+	w.mu.Unlock()
+	p.judge() // before anybody hears of it
+	w.mu.Lock()
 	w.failures++
 	w.moved.Broadcast()
 	w.mu.Unlock()
-	p.judge()
 	return true
 }
 
@@ -402,11 +508,11 @@ func (w *logWriter) measure() {
 }
 
 // nap lets units gather when there are many. Nobody waits for them then.
-func (w *logWriter) nap() {
+func (w *logWriter) nap(bytes int) {
 	now := w.p.mono()
 	soon := now-w.last < crowded
 	w.last = now
-	if !soon || len(w.units) > appendBatch/2 || w.policy() == config.FsyncAlways {
+	if !soon || bytes > appendBatch/2 || w.policy() == config.FsyncAlways {
 		return
 	}
 	time.Sleep(napping)
@@ -459,6 +565,8 @@ func (w *logWriter) flush(position int64, sync bool) error {
 func (w *logWriter) close() {
 	close(w.stop)
 	w.ended.Wait()
+	w.step.Lock()
+	defer w.step.Unlock()
 	_ = w.file.Close()
 	for _, t := range w.turns {
 		_ = t.file.Close()

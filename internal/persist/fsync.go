@@ -2,8 +2,8 @@
 //
 // Under always the writer syncs what it has written before it takes more, and says how far that is:
 // replies wait for it. What came meanwhile goes with the next sync. Under everysec a goroutine of its
-// own syncs, a second after it last began, or at once when nothing was written for longer. A write never
-// waits for it: if the disk makes it wait, only the writer's goroutine does.
+// own syncs, a second after it last began, or at once when nothing was written for longer. A write beside
+// it is the writer's goroutine's: if the disk makes it wait, nobody else does.
 //
 // A third goroutine watches how far behind the log is. Beyond the bound commands that write wait.
 //
@@ -36,10 +36,20 @@ var errGone = errors.New("the append-only file is closed")
 type syncStats struct {
 	count       atomic.Int64
 	lastMicros  atomic.Int64
+	lastEnded   atomic.Int64 // ns as mono has them
 	worstMicros atomic.Int64
 }
 
-func (s *syncStats) note(took time.Duration) {
+// lately returns how long the latest sync took; 0 when that is long ago, which says nothing any more.
+func (s *syncStats) lately(now time.Duration) time.Duration {
+	if int64(now)-s.lastEnded.Load() > int64(2*slowSync) {
+		return 0
+	}
+	return time.Duration(s.lastMicros.Load()) * time.Microsecond
+}
+
+func (s *syncStats) note(took, now time.Duration) {
+	s.lastEnded.Store(int64(now))
 	micros := took.Microseconds()
 	s.count.Add(1)
 	s.lastMicros.Store(micros)
@@ -59,13 +69,27 @@ func (w *logWriter) sync() error {
 	w.inSync.Store(true)
 	err := file.Sync()
 	w.inSync.Store(false)
-	took := w.p.mono() - began
-	w.syncs.note(took)
+	ended := w.p.mono()
+	took := ended - began
+	w.syncs.note(took, ended)
+	w.mu.Lock()
+	before := w.syncErr
+	w.syncErr = err
+	w.mu.Unlock()
+	always := w.policy() == config.FsyncAlways
+	switch { // before anybody hears of it
+	case err != nil && always:
+		w.p.o.Log.Warning("Can't persist AOF for fsync error when the AOF fsync policy is 'always': %s. Exiting...", systemText(err))
+	case err != nil && before == nil:
+		w.p.o.Log.Warning("Fail to fsync the AOF file: %s", systemText(err))
+		w.p.judge()
+	case err == nil && before != nil:
+		w.p.o.Log.Notice("AOF write error looks solved. The server can write again.")
+		w.p.judge()
+	}
 	w.mu.Lock()
 	oldest := w.inflight
 	w.inflight = 0
-	before := w.syncErr
-	w.syncErr = err
 	if err == nil {
 		w.synced = max(w.synced, position)
 	} else {
@@ -77,18 +101,11 @@ func (w *logWriter) sync() error {
 	w.moved.Broadcast()
 	w.mu.Unlock()
 	w.syncing.Unlock()
-	always := w.policy() == config.FsyncAlways
 	switch {
 	case err != nil && always:
-		w.p.o.Log.Warning("Can't persist AOF for fsync error when the AOF fsync policy is 'always': %s. Exiting...", systemText(err))
 		w.p.o.Exit(1)
 		return err
-	case err != nil && before == nil:
-		w.p.o.Log.Warning("Fail to fsync the AOF file: %s", systemText(err))
-		w.p.judge()
 	case err == nil && before != nil:
-		w.p.o.Log.Notice("AOF write error looks solved. The server can write again.")
-		w.p.judge()
 		w.p.distrust()
 	}
 	if err == nil {

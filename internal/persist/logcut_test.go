@@ -196,6 +196,7 @@ func cutLives(t *testing.T, directives []string, live func(l *life), over func(v
 			disk, from = first.Crash(0), before.steps
 		}
 		r := newRig(t, disk, over)
+		r.through = at%4 < 2
 		r.fault.Set(vfs.Fault{At: at, Err: syscall.EIO, Short: at%3 == 0, Stays: true})
 		l := runLife(r, directives, live, from)
 		r.p.Wait()
@@ -241,6 +242,7 @@ func TestLogEveryOperationFails(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			for at, last := int64(1), false; !last; at++ {
 				r := newRig(t, newDisk(t), nil)
+				r.through = at%4 < 2
 				r.fault.Set(vfs.Fault{At: at, Err: syscall.ENOSPC, Short: at%2 == 0})
 				l := &life{r: r}
 				what := fmt.Sprintf("ENOSPC at operation %d, ", at)
@@ -321,7 +323,7 @@ func TestCutIsExact(t *testing.T) {
 	}
 	stop, done := make(chan struct{}), make(chan int)
 	go func() {
-		other := &rig{t: t, ks: r.ks, tx: r.ks.NewTx(), clock: r.clock, journal: r.journal, unit: r.journal.NewUnit()}
+		other := &rig{t: t, p: r.p, through: true, ks: r.ks, tx: r.ks.NewTx(), clock: r.clock, journal: r.journal, unit: r.journal.NewUnit()}
 		i := 0
 		for ; ; i++ {
 			select {

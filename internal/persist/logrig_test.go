@@ -88,8 +88,8 @@ func (r *rig) awaitPrepared() {
 // stopLog ends the log as the end of the process does: without a word.
 func (r *rig) stopLog() {
 	r.p.mu.Lock()
-	w := r.p.log.w
-	r.p.log.w = nil
+	w := r.p.log.w.Load()
+	r.p.log.w.Store(nil)
 	r.p.mu.Unlock()
 	if w != nil {
 		w.close()
@@ -124,8 +124,35 @@ func (r *rig) write(db int, pairs ...string) int64 {
 		}
 	}
 	r.unit.Commit(r.clock.Millis())
-	r.journal.Kick()
+	if r.wrote = r.through && r.p.WriteThrough(); !r.wrote {
+		r.journal.Kick()
+	}
 	return r.journal.End()
+}
+
+// mended flushes, the disk being back. A try that failed before may be told of only now.
+func (r *rig) mended() error {
+	if r.p.Flush() == nil {
+		return nil
+	}
+	return r.p.Flush()
+}
+
+// writeThrough writes a value, and again, until it has written the log itself, unless it never does: now and then the writer's
+// goroutine is just looking. It returns what it wrote last, and the position behind it.
+func (r *rig) writeThrough(value string) (last string, end int64) {
+	r.t.Helper()
+	for i := range 100 {
+		last = fmt.Sprintf("%s-%d", value, i)
+		if end = r.write(0, "k", last); r.wrote {
+			return last, end
+		}
+		if err := r.p.Flush(); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	r.t.Fatalf("%s is not written through", value)
+	return "", 0
 }
 
 // step is the i-th change of a history: sometimes one key, sometimes two at once, in two databases.

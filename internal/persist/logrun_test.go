@@ -73,7 +73,7 @@ func TestWriteErrors(t *testing.T) {
 			t.Errorf("the log says %q, want %q first, and no more than what follows from it", log, tc.want)
 		}
 		r.fault.Set(vfs.Fault{})
-		if err := r.p.Flush(); err != nil {
+		if err := r.mended(); err != nil {
 			t.Errorf("%s: Flush, with the disk back: %v", tc.want, err)
 		}
 		r.until(func() bool { return r.durable >= end })
@@ -111,6 +111,75 @@ func TestSlowSync(t *testing.T) {
 	release()
 	r.until(func() bool { return !r.behind })
 	r.until(func() bool { return r.durable >= end })
+}
+
+// TestWriteThrough shows that an executor writes the log in its turn, and under always syncs it, but leaves it to the
+// writer's goroutine while a sync is under way and while writes fail.
+func TestWriteThrough(t *testing.T) {
+	r, g := bootedRig(t)
+	r.through = true
+	await, release := g.stopAt("sync")
+	text := func() string {
+		b, err := vfs.ReadFile(r.disk, logPath(r.cfg.Current(), r.p.log.manifest.Incrs[0].Name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	first, _ := r.writeThrough("first")
+	if !strings.Contains(text(), first) {
+		t.Errorf("the file holds %q after the turn", text())
+	}
+	await()
+	if r.write(0, "k", "second"); r.p.WriteThrough() {
+		t.Error("written through while a sync is under way")
+	}
+	release()
+	if err := r.p.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	r.fault.Set(vfs.Fault{At: 1, Err: syscall.ENOSPC, Short: true, Stays: true})
+	r.write(0, "k", "third")
+	if r.p.Flush() == nil {
+		t.Error("Flush does not tell of the failure")
+	}
+	if r.write(0, "k", "fourth"); r.p.WriteThrough() {
+		t.Error("written through while writes fail")
+	}
+	r.fault.Set(vfs.Fault{})
+	if err := r.mended(); err != nil {
+		t.Fatal(err)
+	}
+	r.set("appendfsync", "always")
+	if err := r.p.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	fifth, end := r.writeThrough("fifth")
+	if r.durable < end {
+		t.Error("under always it is not on the disk after the turn")
+	}
+	got := text()
+	for _, value := range []string{first, "second", "third", "fourth", fifth} {
+		if strings.Count(got, value) != 1 {
+			t.Errorf("%s is %d times in %q", value, strings.Count(got, value), got)
+		}
+	}
+}
+
+// TestWriteThroughAfterSlowSyncs shows that a sync that took long keeps executors from writing for some seconds, and no
+// longer: under no there may be none after it.
+func TestWriteThroughAfterSlowSyncs(t *testing.T) {
+	r, _ := bootedRig(t, "appendfsync", "no")
+	r.through = true
+	w := r.p.writer()
+	w.syncs.note(slowDisk+time.Microsecond, w.p.mono())
+	if r.write(0, "k", "1"); r.wrote {
+		t.Error("written through after a slow sync")
+	}
+	r.clock.Advance(2*slowSync + time.Millisecond)
+	if _, end := r.writeThrough("2"); r.p.InFile() != end {
+		t.Errorf("in the file until %d of %d", r.p.InFile(), end)
+	}
 }
 
 // TestTooMuchUnwritten shows that writers wait when too many bytes are not written.

@@ -264,9 +264,10 @@ func (r *rewrite) turn() {
 		r.w = p.newLogWriter(p.o.Journal.Open(), r.position, r.incr, 0)
 		r.w.unbound = true
 		r.w.start()
-		p.log.w, r.incr = r.w, nil
-	case r.state == logOn && p.log.w != nil:
-		r.w = p.log.w
+		p.log.w.Store(r.w)
+		r.incr = nil
+	case r.state == logOn && p.log.w.Load() != nil:
+		r.w = p.log.w.Load()
 		r.w.turnAt(turn{at: r.position, file: r.incr})
 		r.incr = nil
 	}
@@ -432,7 +433,7 @@ func (r *rewrite) ended(err error) {
 		_, peak, _ := r.j.snapshot.Held()
 		log.lastSecs, log.lastHeld = int64((p.mono()-r.j.began)/time.Second), peak
 	}
-	mine := log.state == r.state && log.w == r.w // it may have been switched off, and on again
+	mine := log.state == r.state && log.w.Load() == r.w // it may have been switched off, and on again
 	switch {
 	case err == nil:
 		log.failed, log.failures, log.distrusted = false, 0, false
@@ -468,10 +469,11 @@ func (r *rewrite) clear(placed bool) {
 	var retired *logWriter
 	p.mu.Lock()
 	switch {
-	case waiting && r.w != nil && p.log.w == r.w:
-		retired, p.log.w, r.w = r.w, nil, nil
-	case r.state == logOn && r.incr != nil && p.log.w != nil: // the manifest names the increment
-		p.log.w.turnAt(turn{at: p.o.Journal.End(), file: r.incr})
+	case waiting && r.w != nil && p.log.w.Load() == r.w:
+		retired, r.w = r.w, nil
+		p.log.w.Store(nil)
+	case r.state == logOn && r.incr != nil && p.log.w.Load() != nil: // the manifest names the increment
+		p.log.w.Load().turnAt(turn{at: p.o.Journal.End(), file: r.incr})
 		r.incr = nil
 	}
 	p.mu.Unlock()

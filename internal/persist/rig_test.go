@@ -34,6 +34,9 @@ const (
 
 // rig is a Store and its world.
 type rig struct {
+	through bool // write writes the log itself where it can
+	wrote   bool // it did so, the last time
+
 	t     *testing.T
 	disk  *vfs.Mem
 	fault *vfs.Faulty

@@ -67,7 +67,7 @@ func (c *conn) room() []byte {
 // overLimit tells whether the replies that wait are over the limit of a class of clients. now is
 // Unix s.
 func (c *conn) overLimit(l *config.BufferLimit, now uint32) bool {
-	n := int64(c.unsent()) + c.Aside()
+	n := int64(c.out.size()+c.link.disk()) + c.Aside()
 	if l.HardBytes > 0 && n >= l.HardBytes {
 		return true
 	}
@@ -84,7 +84,7 @@ func (c *conn) overLimit(l *config.BufferLimit, now uint32) bool {
 	return int64(now-c.out.softSince) > l.SoftSeconds
 }
 
-// unsent returns the bytes of replies that wait: for the client to read, or for the disk.
+// unsent returns the bytes of replies that wait: for the client to read, or for the log.
 func (c *conn) unsent() int { return c.out.size() + c.link.held }
 
 // hold keeps replies that could not be sent. A buffer too large to be used again is not copied.
@@ -124,9 +124,12 @@ const (
 
 // executor is what runs a connection's commands: a loop, or a goroutine of its own.
 type executor struct {
-	srv     *Server
-	worker  *dispatch.Worker
-	holding bool // replies wait for the disk: in this turn
+	srv    *Server
+	worker *dispatch.Worker
+
+	// Of the turn under way.
+	always bool  // replies wait for the disk
+	safe   int64 // position of the journal up to which replies need not wait
 }
 
 // advance feeds a connection's input to the worker until it is used up, or must wait, or the
@@ -221,8 +224,13 @@ func (x *executor) send(c *conn) bool {
 		return true
 	}
 	if x.mustHold(c) {
-		c.link.holdBack(c, b)
-		return !x.srv.overOutputLimit(c)
+		if x.mayHold(c, len(b)) {
+			c.link.holdBack(c, b)
+			return !x.srv.overOutputLimit(c)
+		}
+		if !c.link.sendNow(c) {
+			return false
+		}
 	}
 	rest := b
 	if c.out == nil {

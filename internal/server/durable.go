@@ -1,13 +1,16 @@
-// Durable: replies that wait for the disk.
+// Durable: replies that wait for the log.
 //
 // Under appendfsync always a reply leaves when the append-only log is on disk up to where it was when
 // the reply was made, so that no client sees what a crash could undo: neither its own change nor
-// somebody else's. The log is written meanwhile, and the executors go on: what they change goes to
-// disk together, with the next fsync.
+// somebody else's. Under the other policies a loop's replies wait for the end of its turn, when the log
+// is written unless that could take long (persist.WriteThrough): where it is, the end of the process
+// undoes nothing that a client was told, only that of the machine does.
 
 package server
 
 import (
+	"math"
+
 	"tarn/internal/config"
 	"tarn/internal/persist"
 )
@@ -31,15 +34,30 @@ func (s *Server) durable(end int64) {
 	s.network.release()
 }
 
-// mustHold tells whether a connection's replies are to wait for the disk.
+// mustHold tells whether a connection's replies are to wait for the log.
 func (x *executor) mustHold(c *conn) bool {
-	return c.link.holds() || x.holding && x.srv.dispatcher.Journal().End() > x.srv.onDisk.Load()
+	return c.link.holds() || x.srv.dispatcher.Journal().End() > x.safe
 }
 
 // begin starts a turn of the executor.
 func (x *executor) begin() {
 	x.worker.Turn()
-	x.holding = x.srv.awaitsDisk(x.srv.cfg())
+	x.always = x.srv.awaitsDisk(x.srv.cfg())
+	switch j := x.srv.dispatcher.Journal(); {
+	case x.always:
+		x.safe = x.srv.onDisk.Load()
+	case writesThrough && j.Active():
+		x.safe = x.srv.persist.InFile()
+	default:
+		x.safe = math.MaxInt64
+	}
+}
+
+// writeLog writes what the journal holds, or has somebody do so.
+func (x *executor) writeLog() {
+	if !writesThrough || !x.srv.persist.WriteThrough() {
+		x.srv.dispatcher.Journal().Kick()
+	}
 }
 
 // logBehind makes commands that write wait for the log, or lets them go on.

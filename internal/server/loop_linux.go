@@ -131,11 +131,7 @@ func (l *loop) run() {
 		if len(l.queue) > 0 {
 			l.streamQueued()
 		}
-		if l.held.any.Load() {
-			l.releaseHeld()
-			l.held.seal(l.srv.dispatcher.Journal().End())
-		}
-		l.srv.dispatcher.Journal().Kick()
+		l.settle()
 		spent := l.srv.clock.Mono() - began
 		l.busy.Add(spent)
 		l.turns.Add(1)

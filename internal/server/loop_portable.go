@@ -197,7 +197,7 @@ func (n *network) turn(f func(*turner)) {
 	t.begin()
 	began, ran := n.srv.clock.Mono(), t.worker.Commands()
 	f(t)
-	n.srv.dispatcher.Journal().Kick()
+	t.writeLog()
 	spent := n.srv.clock.Mono() - began
 	t.busy.Add(spent)
 	t.turns.Add(1)
@@ -305,6 +305,18 @@ func (c *conn) pending(buf []byte) pending {
 	}
 	return pending{needInput, buf}
 }
+
+// writesThrough tells that executors write the log where that needs no waiting: here many would want to at once.
+const writesThrough = false
+
+// mayHold tells whether a reply that must wait can be kept: it is the disk that it waits for.
+func (x *executor) mayHold(*conn, int) bool { return true }
+
+// sendNow is not needed, as all may be held.
+func (k *link) sendNow(*conn) bool { return true }
+
+// disk returns how many bytes of replies wait for the disk: they are among all that wait.
+func (k *link) disk() int { return 0 }
 
 // holdBack keeps replies until the disk has what they tell of.
 func (k *link) holdBack(c *conn, b []byte) {

@@ -360,3 +360,42 @@ func TestBasesOfCommands(t *testing.T) {
 		}
 	}
 }
+
+// TestRepliesAfterTheLog shows that what a client is told of is in the file by then, so that a killed process takes
+// nothing with it, on a disk that takes writes at once. A machine in distress may make it slow for a while.
+func TestRepliesAfterTheLog(t *testing.T) {
+	for _, policy := range []string{"always", "everysec", "no"} {
+		for name, commands := range map[string]string{"a reply": "SET k v\r\n", "a large reply": "SET k v\r\nGET large\r\n"} {
+			t.Run(policy+", "+name, func(t *testing.T) {
+				dir := t.TempDir()
+				s := tarn(t).serveIn(t, dir, "--save", "", "--appendonly", "yes", "--appendfsync", policy)
+				c := s.dial()
+				c.Must(t, "SET", "large", strings.Repeat("x", 100_000))
+				size := func() int64 {
+					st, err := os.Stat(filepath.Join(dir, firstIncr))
+					if err != nil {
+						t.Fatal(err)
+					}
+					return st.Size()
+				}
+				await(t, "the file has what fifty replies in a row tell of", func() bool {
+					for range 50 {
+						before := size()
+						if err := c.Write([]byte(commands)); err != nil {
+							t.Fatal(err)
+						}
+						for range strings.Count(commands, "\n") {
+							if v, err := c.Read(); err != nil || v.IsError() {
+								t.Fatal(v, err)
+							}
+						}
+						if size() == before {
+							return false
+						}
+					}
+					return true
+				})
+			})
+		}
+	}
+}

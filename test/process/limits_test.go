@@ -308,6 +308,32 @@ func TestFewFiles(t *testing.T) {
 	})
 }
 
+// TestOutputLimitBesideALog shows that replies which wait for the log do not count as unread.
+func TestOutputLimitBesideALog(t *testing.T) {
+	for _, policy := range []string{"always", "everysec", "no"} {
+		t.Run(policy, func(t *testing.T) {
+			onBoth(t, func(t *testing.T, p program) {
+				s := p.serve(t, "--save", "", "--appendonly", "yes", "--appendfsync", policy)
+				s.must("CONFIG", "SET", "client-output-buffer-limit", "normal 100 0 0")
+				c := s.dial()
+				value := strings.Repeat("x", 2000)
+				if err := c.Write([]byte(strings.Repeat("SET a 1\r\n", 50) + "SET v " + value + "\r\n" + strings.Repeat("GET v\r\n", 3))); err != nil {
+					t.Fatal(err)
+				}
+				for i := range 54 {
+					want := "OK"
+					if i > 50 {
+						want = value
+					}
+					if v, err := c.Read(); err != nil || v.Text != want {
+						t.Fatalf("reply %d: %.20q, %v", i, v.Text, err)
+					}
+				}
+			})
+		})
+	}
+}
+
 // TestTransactionOverOutputLimit: a client does not make the server build, by one EXEC, more replies than
 // it may leave unread.
 func TestTransactionOverOutputLimit(t *testing.T) {
