@@ -40,11 +40,13 @@ const (
 	// Executors write in their turns while that is quick. A write, or under always a write and its sync, that takes
 	// longer than slowTurn is followed by a second in which it is left to the goroutine, the next such one by two
 	// seconds, up to mostShy. (A thread that does not get a processor is late by less.) Nor do they write more than
-	// throughBytes, or while syncs take longer than slowDisk.
+	// throughBytes, or while syncs take longer than slowDisk, or while more than floodRate bytes a second are written:
+	// then the system makes some writes wait, and waking the goroutine costs little in comparison.
 	slowTurn     = 5 * time.Millisecond
 	slowDisk     = 50 * time.Millisecond
 	mostShy      = 64 // seconds
 	throughBytes = 256 << 10
+	floodRate    = 32 << 20
 
 	errorLogEvery = 30 * time.Second
 )
@@ -70,6 +72,7 @@ type logWriter struct {
 	second     int64         // of the last timestamp
 	complained time.Duration // when the log was last told of an error
 	shyFor     time.Duration // how long executors last left writing to the writer's goroutine
+	flood      flood
 
 	last time.Duration // when that last wrote, its own
 
@@ -192,7 +195,7 @@ func (w *logWriter) writeThrough() bool {
 	switch {
 	case backlog == 0:
 		return true
-	case backlog > throughBytes || len(w.out) > 0 || !w.isWell() || !w.take():
+	case backlog > throughBytes || len(w.out) > 0 || w.flood.isHigh(w.p.mono()) || !w.isWell() || !w.take():
 		return false
 	}
 	w.inTurn.Store(true)
@@ -234,6 +237,21 @@ func (w *logWriter) isQuick() bool {
 		return true
 	}
 	return w.step.TryLock()
+}
+
+// flood is how much has been written of late: a level that what is written raises, and that sinks by floodRate a second.
+type flood struct {
+	level int64         // bytes
+	at    time.Duration // when it was that
+}
+
+func (f *flood) add(n int64) { f.level = min(f.level+n, 2*floodRate) }
+
+// isHigh tells whether it is higher than what sinks in a second.
+func (f *flood) isHigh(now time.Duration) bool {
+	sunk := int64(float64(now-f.at) / float64(time.Second) * floodRate)
+	f.level, f.at = max(f.level-sunk, 0), now
+	return f.level > floodRate
 }
 
 // take gets units from the journal. A turn is always known before the units behind it are appended:
@@ -390,6 +408,7 @@ func (w *logWriter) writeOnce() (written int, err error) {
 			}
 		}
 	}
+	w.flood.add(int64(written))
 	w.mu.Lock()
 	w.size += int64(written)
 	w.mu.Unlock()

@@ -182,6 +182,28 @@ func TestWriteThroughAfterSlowSyncs(t *testing.T) {
 	}
 }
 
+// TestWriteThroughAndFloods shows that executors leave writing to the goroutine while much is written, and for as long as
+// it takes the flood to sink.
+func TestWriteThroughAndFloods(t *testing.T) {
+	r, _ := bootedRig(t, "appendfsync", "no")
+	r.through = true
+	piece := strings.Repeat("x", throughBytes/2)
+	written, refused := 0, false
+	for ; written < 4*floodRate && !refused; written += len(piece) {
+		r.write(0, "k", piece)
+		if refused = !r.wrote && written > floodRate; !r.wrote {
+			if err := r.p.Flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if !refused || written > floodRate+4*throughBytes {
+		t.Errorf("after %d bytes: left to the goroutine: %t", written, refused)
+	}
+	r.clock.Advance(time.Second)
+	r.writeThrough("small")
+}
+
 // TestTooMuchUnwritten shows that writers wait when too many bytes are not written.
 func TestTooMuchUnwritten(t *testing.T) {
 	r, g := bootedRig(t, "appendfsync", "no")
