@@ -10,7 +10,8 @@ function fail(text) { printf "%s", text; failures = failures text; fflush() }
 
 /^ *--- PASS: / { told($3); owner = ""; next }
 
-/^ *--- FAIL: / { fail($0 "\n" told($3)); owner = ""; next }
+# A test may show that another fails: only the package's last word counts.
+/^ *--- FAIL: / { lost = lost $0 "\n" told($3); owner = ""; next }
 
 /^ *--- SKIP: / {
 	why = told($3); owner = ""
@@ -21,9 +22,9 @@ function fail(text) { printf "%s", text; failures = failures text; fflush() }
 
 /^(ok|FAIL)[ \t]+[^ \t]/ {
 	# What nobody owns by now is a panic, a race or a fatal error.
-	if ($1 == "FAIL") { for (t in said) fail(said[t]); fail($0 "\n") } else print
+	if ($1 == "FAIL") { fail(lost); for (t in said) fail(said[t]); fail($0 "\n") } else print
 	for (t in said) delete said[t]
-	owner = ""; inside = 0; fflush(); next
+	owner = lost = ""; inside = 0; fflush(); next
 }
 
 /^(PASS|FAIL)$/ { next }
@@ -33,6 +34,7 @@ inside { said[owner] = said[owner] $0 "\n"; next }
 { print; fflush() }
 
 END {
+	failures = failures lost
 	for (t in said) failures = failures said[t]
 	if (failures != "") { printf "\nWhat failed:\n%s", failures; exit 1 }
 }
