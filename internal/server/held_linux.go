@@ -179,7 +179,8 @@ func (l *loop) releaseHeld() {
 	done := 0
 	for ; done < len(h.turns) && h.turns[done].until <= onDisk; done++ {
 		t := h.turns[done]
-		for _, r := range t.replies {
+		for i, r := range t.replies {
+			t.replies[i].c = nil // sendNow, if it comes to that, is not to send it again
 			if r.c != nil && r.c.link.loop != nil && !l.sendHeld(r.c, t.bytes[r.from:r.to]) {
 				l.close(r.c)
 			}
