@@ -367,7 +367,7 @@ func (p *Store) distrust() {
 
 // logRefusal returns why writes are refused on account of the log; "" when they are not. mu is held.
 func (p *Store) logRefusal() resp.Error {
-	w := p.log.w.Load()
+	w := p.writer()
 	if w == nil {
 		return ""
 	}

@@ -191,23 +191,17 @@ func (w *logWriter) writeThrough() bool {
 		return false
 	}
 	defer w.step.Unlock()
-	backlog := w.p.o.Journal.End() - w.end
+	began, backlog := w.p.mono(), w.p.o.Journal.End()-w.end
 	switch {
 	case backlog == 0:
 		return true
-	case backlog > throughBytes || len(w.out) > 0 || w.flood.isHigh(w.p.mono()) || !w.isWell() || !w.take():
-		return false
+	case backlog > throughBytes || len(w.out) > 0 || w.flood.isHigh(began) || !w.isWell() || !w.take():
+		return false // it may have come to an end, or failed, since isQuick
 	}
 	w.inTurn.Store(true)
 	defer w.inTurn.Store(false)
-	began := w.p.mono()
 	w.render()
-	token(w.stir)
-	w.waiting.Store(int64(len(w.out)))
-	written, err := w.writeOnce()
-	w.out = w.out[written:]
-	w.waiting.Store(int64(len(w.out)))
-	if err != nil {
+	if err := w.writeOnce(); err != nil {
 		w.p.writeFailed(w, err) // the rest is the goroutine's
 		return false
 	}
@@ -284,7 +278,7 @@ func (w *logWriter) turnDue() bool {
 	return len(w.turns) > 0
 }
 
-// render appends units to out as the log holds them.
+// render makes out what units are in the log.
 func (w *logWriter) render() {
 	if cap(w.rendered) > keptBuffer {
 		w.rendered = nil
@@ -311,16 +305,14 @@ func (w *logWriter) render() {
 		}
 	}
 	w.rendered, w.out = out, out
+	w.waiting.Store(int64(len(out)))
+	token(w.stir)
 }
 
 // write puts out into the file, however long that takes. It tells whether the writer goes on.
 func (w *logWriter) write() bool {
-	w.waiting.Store(int64(len(w.out)))
-	token(w.stir)
 	for len(w.out) > 0 {
-		written, err := w.writeOnce()
-		w.out = w.out[written:]
-		w.waiting.Store(int64(len(w.out)))
+		err := w.writeOnce()
 		if err == nil {
 			break
 		}
@@ -369,9 +361,9 @@ func (w *logWriter) settle() bool {
 	return true
 }
 
-// writeOnce tries to write out. Of a write that fails it cuts off what got into the file; if that fails
-// too, it returns how much that is: the rest must follow it.
-func (w *logWriter) writeOnce() (written int, err error) {
+// writeOnce tries to write out, which is then what is left of it. Of a write that fails it cuts off what got into
+// the file; if that fails too, the rest must follow it.
+func (w *logWriter) writeOnce() error {
 	if micros := w.p.log.flushSleep.Load(); micros > 0 {
 		time.Sleep(time.Duration(micros) * time.Microsecond)
 	}
@@ -387,7 +379,7 @@ func (w *logWriter) writeOnce() (written int, err error) {
 		w.delayed.Add(1)
 		w.p.o.Log.Notice("Asynchronous AOF fsync is taking too long (disk is busy?). Writing the AOF buffer without waiting for fsync to complete, this may slow down Redis.")
 	}
-	written, err = file.Write(w.out)
+	written, err := file.Write(w.out)
 	w.observeWrite(w.p.mono() - began)
 	if err != nil {
 		loud := w.mayComplain()
@@ -408,12 +400,14 @@ func (w *logWriter) writeOnce() (written int, err error) {
 			}
 		}
 	}
+	w.out = w.out[written:]
+	w.waiting.Store(int64(len(w.out)))
 	w.flood.add(int64(written))
 	w.mu.Lock()
 	w.size += int64(written)
 	w.mu.Unlock()
 	w.p.log.size.Add(int64(written))
-	return written, err
+	return err
 }
 
 // observeWrite tells the latency monitor of a write, under the names that Redis has.

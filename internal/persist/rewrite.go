@@ -258,6 +258,7 @@ func (r *rewrite) turn() {
 	r.position = p.o.Journal.End()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	w := p.writer()
 	switch {
 	case r.j.cancelled.Load(): // the log may be off
 	case r.state == logWaiting:
@@ -266,9 +267,9 @@ func (r *rewrite) turn() {
 		r.w.start()
 		p.log.w.Store(r.w)
 		r.incr = nil
-	case r.state == logOn && p.log.w.Load() != nil:
-		r.w = p.log.w.Load()
-		r.w.turnAt(turn{at: r.position, file: r.incr})
+	case r.state == logOn && w != nil:
+		r.w = w
+		w.turnAt(turn{at: r.position, file: r.incr})
 		r.incr = nil
 	}
 }
@@ -433,7 +434,7 @@ func (r *rewrite) ended(err error) {
 		_, peak, _ := r.j.snapshot.Held()
 		log.lastSecs, log.lastHeld = int64((p.mono()-r.j.began)/time.Second), peak
 	}
-	mine := log.state == r.state && log.w.Load() == r.w // it may have been switched off, and on again
+	mine := log.state == r.state && p.writer() == r.w // it may have been switched off, and on again
 	switch {
 	case err == nil:
 		log.failed, log.failures, log.distrusted = false, 0, false
@@ -468,12 +469,13 @@ func (r *rewrite) clear(placed bool) {
 	named := waiting && (r.w != nil || r.incr != nil) // the increment, temporarily
 	var retired *logWriter
 	p.mu.Lock()
+	w := p.writer()
 	switch {
-	case waiting && r.w != nil && p.log.w.Load() == r.w:
+	case waiting && r.w != nil && w == r.w:
 		retired, r.w = r.w, nil
 		p.log.w.Store(nil)
-	case r.state == logOn && r.incr != nil && p.log.w.Load() != nil: // the manifest names the increment
-		p.log.w.Load().turnAt(turn{at: p.o.Journal.End(), file: r.incr})
+	case r.state == logOn && r.incr != nil && w != nil: // the manifest names the increment
+		w.turnAt(turn{at: p.o.Journal.End(), file: r.incr})
 		r.incr = nil
 	}
 	p.mu.Unlock()

@@ -224,7 +224,7 @@ func (x *executor) send(c *conn) bool {
 		return true
 	}
 	if x.mustHold(c) {
-		if x.mayHold(c, len(b)) {
+		if x.mayHold(len(b)) {
 			c.link.holdBack(c, b)
 			return !x.srv.overOutputLimit(c)
 		}

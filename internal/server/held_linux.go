@@ -21,10 +21,12 @@ const (
 	// heldSize is how much one buffer of held replies takes, unless one reply is larger.
 	heldSize = 256 << 10
 
-	uncounted = 16 << 10
-
 	// keepHeld is how many such buffers a loop keeps.
 	keepHeld = 8
+
+	// uncounted is how much may wait for the disk before it counts as unread: as much as a redis-server has room for in a
+	// client itself.
+	uncounted = 16 << 10
 
 	// largeReply is the size from which a reply is not copied to be sent at the end of the turn: the log is
 	// written for it.
@@ -42,7 +44,7 @@ type held struct {
 
 // heldTurn holds replies of one turn: all, or as many as a buffer takes.
 type heldTurn struct {
-	until   int64 // position of the journal that must be on disk
+	until   int64 // position of the journal at the turn's end; under always the disk must have it
 	bytes   []byte
 	replies []heldReply
 }
@@ -53,7 +55,7 @@ type heldReply struct {
 	from, to int
 }
 
-// holdBack keeps replies until the disk has what they tell of.
+// holdBack keeps replies until the log has what they tell of.
 func (k *link) holdBack(c *conn, b []byte) {
 	t := k.loop.held.room(len(b))
 	from := len(t.bytes)
@@ -84,8 +86,7 @@ func (h *held) room(size int) *heldTurn {
 // holds tells whether replies of the connection are held.
 func (k *link) holds() bool { return k.held > 0 }
 
-// disk returns how many bytes of replies wait for the disk, and not only for the turn's end; less what a redis-server has
-// room for in a client itself, and does not count either.
+// disk returns how many bytes of replies count as unread because they wait for the disk, and not only for the turn's end.
 func (k *link) disk() int {
 	if k.held > 0 && k.loop.always {
 		return max(k.held-uncounted, 0)
@@ -110,7 +111,7 @@ func (n *network) release() {
 }
 
 // mayHold tells whether a reply that must wait can be kept, small as it is, or since it is the disk that it waits for.
-func (x *executor) mayHold(c *conn, size int) bool {
+func (x *executor) mayHold(size int) bool {
 	return size < largeReply || x.srv.awaitsDisk(x.srv.cfg())
 }
 

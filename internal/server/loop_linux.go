@@ -69,7 +69,7 @@ type link struct {
 	fd    int32
 	unix  bool
 	armed uint32 // epoll events waited for
-	held  int    // bytes of replies that wait for the disk
+	held  int    // bytes of replies that wait for the log
 }
 
 // network is the server's listeners and loops.

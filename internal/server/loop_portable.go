@@ -310,7 +310,7 @@ func (c *conn) pending(buf []byte) pending {
 const writesThrough = false
 
 // mayHold tells whether a reply that must wait can be kept: it is the disk that it waits for.
-func (x *executor) mayHold(*conn, int) bool { return true }
+func (x *executor) mayHold(int) bool { return true }
 
 // sendNow is not needed, as all may be held.
 func (k *link) sendNow(*conn) bool { return true }
