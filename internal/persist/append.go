@@ -556,10 +556,6 @@ func (w *logWriter) flush(position int64, sync bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	failures := w.failures
-	if sync {
-		w.wanted = max(w.wanted, position)
-	}
-	token(w.nudge)
 	for w.written < position || sync && w.synced < position {
 		switch {
 		case w.failures != failures && w.writeErr != nil:
@@ -569,6 +565,10 @@ func (w *logWriter) flush(position int64, sync bool) error {
 		case w.gone:
 			return errGone
 		}
+		if sync {
+			w.wanted = max(w.wanted, position) // again, after a sync that failed and one that was good but came too early
+		}
+		token(w.nudge)
 		w.moved.Wait()
 	}
 	return nil

@@ -94,6 +94,7 @@ func (w *logWriter) sync() error {
 		w.synced = max(w.synced, position)
 	} else {
 		w.failures++
+		w.wanted = 0 // whoever waits hears of it now; who asks later wants another try
 		if oldest != 0 {
 			w.begun = oldest
 		}
@@ -105,7 +106,9 @@ func (w *logWriter) sync() error {
 	case err != nil && always:
 		w.p.o.Exit(1)
 		return err
-	case err == nil && before != nil:
+	case err != nil:
+		token(w.dirty) // writes are refused until one is good
+	case before != nil:
 		w.p.distrust()
 	}
 	if err == nil {
@@ -122,13 +125,7 @@ func (w *logWriter) syncInLine() bool {
 	if w.sync() == nil {
 		return true
 	}
-	if w.policy() == config.FsyncAlways {
-		return false
-	}
-	w.mu.Lock()
-	w.wanted = 0 // whoever waited has been told of the failure
-	w.mu.Unlock()
-	return true
+	return w.policy() != config.FsyncAlways
 }
 
 // keepSynced is the goroutine that syncs every second, until the writer is stopped.
@@ -152,7 +149,7 @@ func (w *logWriter) keepSynced() {
 		done := make(chan struct{})
 		rested = done
 		time.AfterFunc(w.p.log.second, func() { close(done) })
-		if w.sync() != nil || !w.isSynced() {
+		if w.sync() == nil && !w.isSynced() {
 			token(w.dirty)
 		}
 	}

@@ -5,6 +5,7 @@
 package persist
 
 import (
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -83,6 +84,31 @@ func TestWriteErrors(t *testing.T) {
 		if got, err := booted(t, r.disk); err != nil || len(got) != 1 || got["0/k"] != "v1" {
 			t.Errorf("%s: then %s (%v)", tc.want, got.brief(), err)
 		}
+	}
+}
+
+// TestSyncErrors shows that whoever asks for a sync after one that failed has it, and that without a policy that syncs,
+// nobody has to ask: else writes would be refused for ever.
+func TestSyncErrors(t *testing.T) {
+	r, _ := bootedRig(t, "appendfsync", "no")
+	for i := range 300 {
+		end := r.write(0, "k", strconv.Itoa(i))
+		if err := r.p.writer().flush(end, false); err != nil {
+			t.Fatal(err)
+		}
+		r.fault.Set(vfs.Fault{At: 1, Err: syscall.EIO})
+		_ = r.p.Flush() // tells of the failure, unless another sync was good meanwhile
+		if i%2 == 0 {   // ask again at once
+			if err := r.mended(); err != nil {
+				t.Fatalf("Flush, with the disk back: %v", err)
+			}
+		}
+		r.until(func() bool { return r.durable >= end })
+		r.wantRefusal("the disk is back", "")
+		r.wantInfo("the disk is back", "aof_last_write_status:ok", "aof_unsynced_bytes:0")
+	}
+	if failed := strings.Count(strings.Join(r.log.take(), "\n"), "# Fail to fsync the AOF file: Input/output error"); failed < 100 {
+		t.Errorf("%d syncs failed, want most of 300", failed)
 	}
 }
 
