@@ -14,14 +14,27 @@ import (
 )
 
 // TestScanWhole shows that a scan of a table at rest hands out each entry exactly once, at every
-// number of buckets.
+// number of buckets, and that Scanned knows which.
 func TestScanWhole(t *testing.T) {
 	f := newFixture(t, 0, allBits)
 	for i := range 1200 {
 		f.toggle(i, keyOf(uint64(i)))
 		seen, calls := map[mem.Ref]int{}, 0
 		for cursor := uint64(0); ; {
-			cursor = f.table.Scan(cursor, func(r mem.Ref) { seen[r]++ })
+			next := f.table.Scan(cursor, func(r mem.Ref) {
+				seen[r]++
+				if hash := f.keyer.Hash(r); i%50 == 0 && cursor != 0 && Scanned(0, cursor, hash) {
+					f.fatal(i, "an entry of hash %#x is handed out from %d on, and said to be before", hash, cursor)
+				}
+			})
+			if i%50 == 0 {
+				f.table.Scan(cursor, func(r mem.Ref) {
+					if hash := f.keyer.Hash(r); !Scanned(cursor, next, hash) {
+						f.fatal(i, "an entry of hash %#x is handed out from %d to %d, and said not to be", hash, cursor, next)
+					}
+				})
+			}
+			cursor = next
 			calls++
 			if cursor == 0 {
 				break

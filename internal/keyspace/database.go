@@ -13,6 +13,11 @@ import (
 // except where a running save still reads it.
 func (tx *Tx) Flush(db int, background bool) (removed int64) {
 	ks := tx.ks
+	for n := range ks.databases {
+		if db < 0 || n == db {
+			tx.touchAll(n, n)
+		}
+	}
 	for i := range ks.shards {
 		sh := &ks.shards[i]
 		for n := range sh.dbs {
@@ -20,8 +25,6 @@ func (tx *Tx) Flush(db int, background bool) (removed int64) {
 			if d == nil || db >= 0 && n != db {
 				continue
 			}
-			sh.touchAll(n, d.has, &ks.hash)
-			tx.markAll(sh, n)
 			removed += int64(d.table.Len())
 			sh.dbs[n].Store(nil)
 			if d.unsaved || background {
@@ -32,6 +35,11 @@ func (tx *Tx) Flush(db int, background bool) (removed int64) {
 			}
 		}
 	}
+	for i := range ks.shards {
+		for hash := range ks.shards[i].strays {
+			ks.shards[i].checkStray(hash)
+		}
+	}
 	return removed
 }
 
@@ -40,17 +48,13 @@ func (tx *Tx) Swap(a, b int) {
 	if a == b {
 		return
 	}
-	ks := tx.ks
-	for i := range ks.shards {
-		sh := &ks.shards[i]
+	tx.touchAll(a, b)
+	tx.touchAll(b, a)
+	for i := range tx.ks.shards {
+		sh := &tx.ks.shards[i]
 		da, db := sh.dbs[a].Load(), sh.dbs[b].Load()
-		either := func(hash uint64, name []byte) bool { return da.has(hash, name) || db.has(hash, name) }
-		sh.touchAll(a, either, &ks.hash)
-		sh.touchAll(b, either, &ks.hash)
 		sh.dbs[a].Store(db)
 		sh.dbs[b].Store(da)
-		tx.markAll(sh, a)
-		tx.markAll(sh, b)
 	}
 }
 
@@ -86,18 +90,29 @@ func (k *Key) copyTo(to *Key, clock uint32) error {
 	return to.commit(&s)
 }
 
-// MoveTo is CopyTo, but for the clock, which stays k's, and then deletes k. A large value that
-// stays in its shard is not copied.
+// MoveTo is CopyTo, but for the clock, which stays k's, and then deletes k. A large value is not
+// copied.
 func (k *Key) MoveTo(to *Key) error {
 	switch {
-	case k.sh == to.sh && k.e.encoding() == encBig:
+	case k.sh == to.sh && k.hasBlocks():
+		return k.moveWithin(to)
+	case k.sh != to.sh && k.mayStray(to):
+		return k.stray(to)
+	}
+	if err := k.copyTo(to, k.e.clock()); err != nil {
+		return err
+	}
+	k.Delete()
+	return nil
+}
+
+// hasBlocks tells whether the value of the existing key stands outside its entry.
+func (k *Key) hasBlocks() bool { return k.e.hasBlock() || k.e.encoding() == encBig }
+
+// moveWithin is MoveTo for a value that stands outside its entry, and a key of the same shard.
+func (k *Key) moveWithin(to *Key) error {
+	if k.e.encoding() == encBig {
 		return k.moveBig(to)
-	case k.sh != to.sh || !k.e.hasBlock():
-		if err := k.copyTo(to, k.e.clock()); err != nil {
-			return err
-		}
-		k.Delete()
-		return nil
 	}
 	k.beforeChange()
 	l := k.e.layout()
@@ -120,6 +135,7 @@ func (k *Key) forget() {
 	k.d.table.Remove(k.place())
 	k.sh.moves++
 	k.sh.heap.Free(k.ref, mem.Keys)
+	k.left()
 	k.ref, k.e = 0, entry{}
 }
 

@@ -165,10 +165,16 @@ func (tx *Tx) sweepShard(sh *shard) (more bool) {
 				break
 			}
 			hash := tx.ks.hash.sum(name)
+			done, ok := tx.strayHome(sh, hash)
+			if !ok {
+				soonest = min(soonest, deadline)
+				break
+			}
 			k := Key{tx: tx, sh: sh, d: d, db: db, name: name, hash: hash, ref: ref, e: e}
-			tx.tell(sh, db, name)
+			tx.tell(hash, db, name)
 			k.deleteExpired()
 			tx.release()
+			done()
 			left--
 		}
 		if left == 0 && d.fields != nil {

@@ -133,9 +133,15 @@ func (tx *Tx) sweepFields(sh *shard, d *database, db int) (soonest int64, more b
 	// The key may go while it is worked on, and its name with it.
 	name := append(tx.name[:0], e.keyBytes(e.layout())...)
 	tx.name = name
-	k := Key{tx: tx, sh: sh, d: d, db: db, name: name, hash: tx.ks.hash.sum(name), ref: ref, e: e}
+	hash := tx.ks.hash.sum(name)
+	done, ok := tx.strayHome(sh, hash)
+	if !ok {
+		return ms, false
+	}
+	k := Key{tx: tx, sh: sh, d: d, db: db, name: name, hash: hash, ref: ref, e: e}
 	n := tx.ks.fieldsDue(&k, fieldSlice)
 	tx.release()
+	done()
 	if n > 0 {
 		tx.ExpiredFields.Add(int64(n))
 		return ms, true

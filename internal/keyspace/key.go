@@ -104,6 +104,7 @@ func (k *Key) Delete() bool {
 	k.d.table.Remove(k.place())
 	k.sh.moves++
 	k.sh.free(k.e, k.ref, l)
+	k.left()
 	k.ref, k.e = 0, entry{}
 	return true
 }
@@ -116,7 +117,7 @@ func (k *Key) Changed(event string) { k.ChangedBy(event, 1) }
 func (k *Key) ChangedBy(event string, n int64) {
 	k.reweigh()
 	k.tx.Dirty.Add(n)
-	k.tx.tell(k.sh, k.db, k.name)
+	k.tx.tell(k.hash, k.db, k.name)
 }
 
 // ChangedAside is ChangedBy for changes that those who wait for the key do not wait for: they are not
@@ -124,7 +125,7 @@ func (k *Key) ChangedBy(event string, n int64) {
 func (k *Key) ChangedAside(event string, n int64) {
 	k.reweigh()
 	k.tx.Dirty.Add(n)
-	k.sh.touchWatchers(k.db, k.name)
+	k.tx.ks.home(k.hash).touchWatchers(k.db, k.name)
 }
 
 // database returns the key's database, made on first use.

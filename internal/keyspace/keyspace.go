@@ -2,7 +2,8 @@
 //
 // A shard is a heap, a lock, and its part of every database. What can be read without the lock says
 // so: the pointers to databases, for prefetching; the lower bound of deadlines, for the sweep. What
-// must hold: a key is in the shard that the low bits of its hash name, in one table, once.
+// must hold: a key is in the shard that the low bits of its hash name, or where that has noted it
+// (strays), in one table, once.
 
 // Package keyspace holds the databases: keys, values and deadlines, in shards that are locked apart.
 //
@@ -16,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"math"
 	"sync"
 	"sync/atomic"
 
@@ -58,6 +60,7 @@ type Keyspace struct {
 	frozen atomic.Bool // keys past their deadline stay, and are seen
 	paused atomic.Bool // keys past their deadline stay, unseen
 
+	strayFrom uint64 // bytes: upper bound of the sizes from which values are not copied into another shard
 	limits    atomic.Pointer[Limits]
 	fieldsDue func(k *Key, limit int) int
 	effects   func(*Tx) Effects
@@ -80,8 +83,10 @@ type shard struct {
 	dbs    []atomic.Pointer[database] // nil where nothing was ever stored; written under mu
 	watch  []map[string][]Watcher
 	lines  []map[string]*line
-	snap   *shardSnapshot // nil: no entry of this shard awaits the save
-	moves  uint64         // insertions and removals so far: each makes the slots found before void
+	snap   *shardSnapshot  // nil: no entry of this shard awaits the save
+	strays map[uint64]note // by hash, of keys that should be here; nil: there are none
+	guests int             // strays of other shards that are here
+	moves  uint64          // insertions and removals so far: each makes the slots found before void
 
 	heeded   int // names watched or waited for
 	unserved int // keys of the shard that are in the queue of ready keys or being served
@@ -117,6 +122,10 @@ func New(o Options) (*Keyspace, error) {
 		mask:      uint64(o.Shards - 1),
 		databases: o.Databases,
 		hash:      hasher{maphash.MakeSeed()},
+		strayFrom: math.MaxUint64,
+	}
+	if invariant.Enabled {
+		ks.strayFrom = 0 // so that all tests have some
 	}
 	ks.limits.Store(&DefaultLimits)
 	for i := range ks.shards {
@@ -188,18 +197,16 @@ func (ks *Keyspace) Shards() int { return len(ks.shards) }
 // Hash returns the hash of a key in this keyspace.
 func (ks *Keyspace) Hash(key []byte) uint64 { return ks.hash.sum(key) }
 
-func (ks *Keyspace) shardOf(hash uint64) *shard { return &ks.shards[hash&ks.mask] }
-
 // PrefetchBucket asks the processor for the bucket of a key. It takes no lock.
 func (ks *Keyspace) PrefetchBucket(db int, hash uint64) {
-	if d := ks.shardOf(hash).dbs[db].Load(); d != nil {
+	if d := ks.home(hash).dbs[db].Load(); d != nil {
 		d.table.PrefetchBucket(hash)
 	}
 }
 
 // PrefetchEntry asks the processor for the entry of a key whose bucket has arrived. It takes no lock.
 func (ks *Keyspace) PrefetchEntry(db int, hash uint64) {
-	if d := ks.shardOf(hash).dbs[db].Load(); d != nil {
+	if d := ks.home(hash).dbs[db].Load(); d != nil {
 		d.table.PrefetchEntry(hash)
 	}
 }

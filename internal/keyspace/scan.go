@@ -5,6 +5,7 @@ package keyspace
 import (
 	"math/bits"
 
+	"tarn/internal/hashtable"
 	"tarn/internal/mem"
 )
 
@@ -16,11 +17,21 @@ func (tx *Tx) Scan(db int, cursor uint64, f func(*Key)) (next uint64) {
 	width := bits.Len64(ks.mask)
 	i := int(cursor & ks.mask)
 	sh := &ks.shards[i]
-	inner := cursor >> width
+	from, inner := cursor>>width, uint64(0)
 	if d := sh.dbs[db].Load(); d != nil && d.table.Len() > 0 {
-		inner = d.table.Scan(inner, func(r mem.Ref) { tx.show(sh, d, db, r, f) })
-	} else {
-		inner = 0
+		inner = d.table.Scan(from, func(r mem.Ref) {
+			if sh.guests == 0 || ks.home(sh.keyer.Hash(r)) == sh {
+				tx.show(sh, d, db, r, f)
+			}
+		})
+	}
+	for hash, n := range sh.strays { // where they would be here: a key is not missed because it goes or comes meanwhile
+		if !hashtable.Scanned(from, inner, hash) {
+			continue
+		}
+		if d := n.sh.dbs[db].Load(); d.has(hash, []byte(n.name)) {
+			tx.show(n.sh, d, db, d.table.Ref(d.table.Find(hash, []byte(n.name))), f)
+		}
 	}
 	if inner != 0 {
 		return inner<<width | uint64(i)

@@ -39,6 +39,8 @@ type Tx struct {
 	clock   uint32
 	one     *shard                 // the only shard locked, or nil
 	many    [MaxShards / 64]uint64 // shards locked, when more than one
+	wanted  []uint64               // hashes of keys of which the shards are to be locked
+	left    []uint64               // hashes of strays that have gone
 	nested  int
 	noTouch bool
 	stirred bool // has made waited keys ready
@@ -180,15 +182,21 @@ func (tx *Tx) LockHash(hash uint64) {
 		}
 		return
 	}
-	sh := tx.ks.shardOf(hash)
+	sh := tx.ks.home(hash)
 	sh.mu.Lock()
 	tx.one = sh
+	if sh.strays != nil {
+		tx.lockStray(hash)
+	}
 }
 
 // holds tells whether the shard of a key is locked by this Tx.
 func (tx *Tx) holds(hash uint64) bool {
-	i := hash & tx.ks.mask
-	return tx.one == &tx.ks.shards[i] || tx.many[i/64]&(1<<(i%64)) != 0
+	return tx.isLocked(tx.ks.home(hash)) && tx.isLocked(tx.ks.shardOf(hash))
+}
+
+func (tx *Tx) isLocked(sh *shard) bool {
+	return tx.one == sh || tx.many[sh.number/64]&(1<<(sh.number%64)) != 0
 }
 
 // Want adds the shard of a key to those that LockWanted will lock.
@@ -196,6 +204,7 @@ func (tx *Tx) Want(hash uint64) {
 	if tx.nested == 0 {
 		i := hash & tx.ks.mask
 		tx.many[i/64] |= 1 << (i % 64)
+		tx.wanted = append(tx.wanted, hash)
 	} else if invariant.Enabled {
 		invariant.Check(tx.holds(hash), "a nested command's key lies in a locked shard")
 	}
@@ -215,8 +224,16 @@ func (tx *Tx) LockWanted() {
 	if tx.nested > 0 {
 		return
 	}
-	tx.eachWanted(func(sh *shard) { sh.mu.Lock() })
+	for more := true; more; more = tx.wantStrays() {
+		tx.eachWanted(func(sh *shard) { sh.mu.Lock() })
+	}
+	if tx.wanted = tx.wanted[:0]; cap(tx.wanted) > maxWanted {
+		tx.wanted = nil
+	}
 }
+
+// maxWanted is how many hashes a Tx keeps room for.
+const maxWanted = 1024
 
 // LockAll locks every shard: the whole keyspace stands still.
 func (tx *Tx) LockAll() {
@@ -230,6 +247,9 @@ func (tx *Tx) Unlock() {
 		return
 	}
 	tx.release()
+	if len(tx.left) > 0 {
+		tx.forgetStrays()
+	}
 	if tx.one != nil {
 		tx.one.mu.Unlock()
 		tx.one = nil

@@ -26,9 +26,39 @@ func (ks *Keyspace) Verify() error {
 
 // Verify says what is wrong with the keyspace, nil when nothing is. All shards are locked.
 func (tx *Tx) Verify() error {
+	tx.forgetStrays()
 	for i := range tx.ks.shards {
 		if err := tx.ks.verifyShard(i); err != nil {
 			return fmt.Errorf("keyspace: shard %d: %w", i, err)
+		}
+	}
+	guests := make([]int, len(tx.ks.shards))
+	for i := range tx.ks.shards {
+		if err := tx.ks.verifyStrays(&tx.ks.shards[i], guests); err != nil {
+			return fmt.Errorf("keyspace: shard %d: %w", i, err)
+		}
+	}
+	for i := range guests {
+		if got := tx.ks.shards[i].guests; got != guests[i] {
+			return fmt.Errorf("keyspace: shard %d: %d strays of others are here, the shard counts %d", i, guests[i], got)
+		}
+	}
+	return nil
+}
+
+// verifyStrays checks that what a shard notes of keys elsewhere is true, and counts where they are.
+func (ks *Keyspace) verifyStrays(sh *shard, guests []int) error {
+	if sh.strays != nil && len(sh.strays) == 0 {
+		return fmt.Errorf("an empty list of strays")
+	}
+	for hash, n := range sh.strays {
+		name := []byte(n.name)
+		guests[n.sh.number]++
+		switch {
+		case ks.hash.sum(name) != hash || ks.home(hash) != sh || n.sh == sh:
+			return fmt.Errorf("stray %q is noted in the wrong place, in shard %d", name, n.sh.number)
+		case !n.sh.hasAny(hash, name):
+			return fmt.Errorf("stray %q is not in shard %d", name, n.sh.number)
 		}
 	}
 	return nil
@@ -38,7 +68,6 @@ func (tx *Tx) Verify() error {
 type shardCheck struct {
 	ks           *Keyspace
 	sh           *shard
-	number       uint64
 	keys, values mem.Tally // that entries account for
 	index, trees uint64    // bytes that tables and deadline trees say they hold
 	tables       uint64    // tables that hold any
@@ -46,11 +75,12 @@ type shardCheck struct {
 	bigs         uint64    // bytes that values of many blocks say they hold
 	handles      []uint32  // of those that keys hold
 	kept         bool      // some of them keep blocks aside for a save, or are being freed
+	dropping     bool      // what is looked at waits to be freed
 	soonest      int64
 }
 
 func (ks *Keyspace) verifyShard(i int) error {
-	c := &shardCheck{ks: ks, sh: &ks.shards[i], number: uint64(i), soonest: never}
+	c := &shardCheck{ks: ks, sh: &ks.shards[i], soonest: never}
 	if err := c.sh.heap.Verify(); err != nil {
 		return err
 	}
@@ -183,6 +213,7 @@ func (c *shardCheck) dropped() error {
 	lazy := &c.ks.lazy
 	lazy.mu.Lock()
 	defer lazy.mu.Unlock()
+	c.dropping = true
 	for _, p := range lazy.dropped {
 		if p.sh == c.sh {
 			if _, err := c.contents(p.d, p.d.unsaved); err != nil {
@@ -297,8 +328,8 @@ func (c *shardCheck) entry(d *database, ref mem.Ref) error {
 	}
 	key := e.keyBytes(l)
 	hash := c.ks.hash.sum(key)
-	if hash&c.ks.mask != c.number {
-		return fmt.Errorf("key %q belongs to shard %d", key, hash&c.ks.mask)
+	if at := c.ks.shardOf(hash); at != c.sh && !c.dropping {
+		return fmt.Errorf("key %q belongs to shard %d", key, at.number)
 	}
 	if at := d.table.Find(hash, key); !at.Found() || d.table.Ref(at) != ref {
 		return fmt.Errorf("key %q is there twice", key)

@@ -67,7 +67,7 @@ func (tx *Tx) Await(w *Waiter, db int, names [][]byte) {
 		if invariant.Enabled {
 			invariant.Check(tx.holds(hash), "a waited key lies in a locked shard")
 		}
-		sh := tx.ks.shardOf(hash)
+		sh := tx.ks.home(hash)
 		l := sh.lines[db][string(name)]
 		if l == nil {
 			l = &line{sh: sh, db: db, name: string(name)}
@@ -119,8 +119,9 @@ func (tx *Tx) Leave(w *Waiter) {
 	w.places = nil
 }
 
-// tell tells all that care for a key that it has changed; its shard is locked.
-func (tx *Tx) tell(sh *shard, db int, name []byte) {
+// tell tells all that care for a key that it has changed; its home is locked.
+func (tx *Tx) tell(hash uint64, db int, name []byte) {
+	sh := tx.ks.home(hash)
 	if sh.heeded == 0 {
 		return
 	}
@@ -145,16 +146,9 @@ func (tx *Tx) mark(l *line) {
 	q.mu.Unlock()
 }
 
-// markAll marks all waited keys of a database in one shard, which is locked.
-func (tx *Tx) markAll(sh *shard, db int) {
-	for _, l := range sh.lines[db] {
-		tx.mark(l)
-	}
-}
-
 // MarkReady puts a key that is waited for into the queue of ready keys. Its shard is locked.
 func (tx *Tx) MarkReady(r *ReadyKey) {
-	if l := tx.ks.shardOf(r.Hash).lines[r.DB][string(r.Name)]; l != nil {
+	if l := tx.ks.home(r.Hash).lines[r.DB][string(r.Name)]; l != nil {
 		tx.mark(l)
 	}
 }
@@ -197,7 +191,7 @@ func (ks *Keyspace) NextReady() (r ReadyKey, ok bool) {
 // NextWaiter returns the next in the key's line whom the key wakes as it now is, or nil. Its shard
 // is locked. Each waiter is returned once, whether or not it stays in line.
 func (tx *Tx) NextWaiter(r *ReadyKey) *Waiter {
-	sh := tx.ks.shardOf(r.Hash)
+	sh := tx.ks.home(r.Hash)
 	if !r.began {
 		r.began = true
 		if l := sh.lines[r.DB][string(r.Name)]; l != nil {
@@ -226,7 +220,7 @@ func (w *Waiter) wakes(k *Key) bool {
 }
 
 // Served says that a key taken by NextReady has been served. Its shard is locked.
-func (tx *Tx) Served(r *ReadyKey) { tx.ks.shardOf(r.Hash).unserved-- }
+func (tx *Tx) Served(r *ReadyKey) { tx.ks.home(r.Hash).unserved-- }
 
 // Waited returns how many keys are waited for, and how many of them by somebody who would be woken
 // by the key's end. All shards are locked.

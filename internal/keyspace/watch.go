@@ -10,7 +10,7 @@ type Watcher interface{ Touch() }
 
 // Watch makes w be told of changes of a key, whose shard is locked. The caller watches a key once.
 func (tx *Tx) Watch(db int, name []byte, w Watcher) {
-	sh := tx.ks.shardOf(tx.ks.hash.sum(name))
+	sh := tx.ks.home(tx.ks.hash.sum(name))
 	if sh.watch[db] == nil {
 		sh.watch[db] = make(map[string][]Watcher)
 	}
@@ -23,7 +23,7 @@ func (tx *Tx) Watch(db int, name []byte, w Watcher) {
 
 // Unwatch undoes Watch. The key's shard is locked.
 func (tx *Tx) Unwatch(db int, name []byte, w Watcher) {
-	sh := tx.ks.shardOf(tx.ks.hash.sum(name))
+	sh := tx.ks.home(tx.ks.hash.sum(name))
 	list := sh.watch[db][string(name)]
 	if len(list) == 0 {
 		return
@@ -60,15 +60,23 @@ func (sh *shard) touchWatchers(db int, name []byte) {
 }
 
 // touchAll tells the watchers of database db's keys that exist, or would exist in other after a
-// swap, that they changed; mu is held.
-func (sh *shard) touchAll(db int, exists func(hash uint64, name []byte) bool, hash *hasher) {
-	for name, list := range sh.watch[db] {
-		b := []byte(name)
-		if !exists(hash.sum(b), b) {
-			continue
+// swap, that they are changing, and marks all its waited keys. All shards are locked.
+func (tx *Tx) touchAll(db, other int) {
+	for i := range tx.ks.shards {
+		sh := &tx.ks.shards[i]
+		for name, list := range sh.watch[db] {
+			b := []byte(name)
+			hash := tx.ks.hash.sum(b)
+			at := tx.ks.shardOf(hash)
+			if !at.dbs[db].Load().has(hash, b) && !at.dbs[other].Load().has(hash, b) {
+				continue
+			}
+			for _, w := range list {
+				w.Touch()
+			}
 		}
-		for _, w := range list {
-			w.Touch()
+		for _, l := range sh.lines[db] {
+			tx.mark(l)
 		}
 	}
 }
