@@ -25,14 +25,24 @@ func TestHeapKnowsItsLock(t *testing.T) {
 
 func TestVerifyFinds(t *testing.T) {
 	for name, spoil := range map[string]func(sh *shard, e entry){
-		"flags":                func(_ *shard, e entry) { *e.flags() |= 1 << 2 },
-		"epoch":                func(_ *shard, e entry) { e.setEpoch(9) },
-		"type":                 func(_ *shard, e entry) { e.setKind(Hash, encRaw) },
-		"encoding":             func(_ *shard, e entry) { e.setKind(String, 9) },
-		"length":               func(_ *shard, e entry) { e.putVarint(lensAt+1, 100) },
-		"deadline":             func(_ *shard, e entry) { e.putDeadline(e.layout(), 1_700_000_000_999) },
-		"soonest deadline":     func(sh *shard, _ entry) { sh.soonest.Store(never) },
-		"key of another shard": func(_ *shard, e entry) { e.keyBytes(e.layout())[0]++ },
+		"flags":            func(_ *shard, e entry) { *e.flags() |= 1 << 2 },
+		"epoch":            func(_ *shard, e entry) { e.setEpoch(9) },
+		"type":             func(_ *shard, e entry) { e.setKind(Hash, encRaw) },
+		"encoding":         func(_ *shard, e entry) { e.setKind(String, 9) },
+		"length":           func(_ *shard, e entry) { e.putVarint(lensAt+1, 100) },
+		"deadline":         func(_ *shard, e entry) { e.putDeadline(e.layout(), 1_700_000_000_999) },
+		"soonest deadline": func(sh *shard, _ entry) { sh.soonest.Store(never) },
+		"key of another shard": func(sh *shard, e entry) {
+			for name := e.keyBytes(e.layout()); ; {
+				if name[0]++; int(sh.keyer.hash.sum(name)&1) != sh.number {
+					break
+				}
+			}
+		},
+		"note of a key that is not there": func(sh *shard, _ entry) {
+			sh.strays = map[uint64]note{sh.keyer.hash.sum([]byte("absent")): {&shard{dbs: sh.dbs}, "absent"}}
+		},
+		"count of strays": func(sh *shard, _ entry) { sh.guests++ },
 	} {
 		w := newWorld(t, 1, Options{Shards: 2, Databases: 1})
 		a := w.newActor(rand.New(rand.NewPCG(1, 2)), usual, 1)
@@ -50,6 +60,7 @@ func TestVerifyFinds(t *testing.T) {
 		}
 		copy(k.e.bytes(0, l.size()), was)
 		k.sh.soonest.Store(soonest)
+		k.sh.strays, k.sh.guests = nil, 0
 		if err := a.tx.Verify(); err != nil {
 			t.Errorf("%s, put right: %v", name, err)
 		}
