@@ -8,14 +8,19 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// ReplyTimeout is how long a reply may take before a test is told that none came.
-const ReplyTimeout = 20 * time.Second
+// ReplyTimeout is how long a reply may take before a test is told that none came. Nothing is ever waited for so long where
+// all is well, on the slowest machine either.
+const ReplyTimeout = time.Minute
+
+// writePiece is how much of a long request has that time to leave: what answers a pipeline may be slow, and need not be stuck.
+const writePiece = 64 << 10
 
 // Conn is one connection to a server. It is not safe for concurrent use.
 type Conn struct {
@@ -60,12 +65,17 @@ func AppendCommand(b []byte, args ...string) []byte {
 // Write sends bytes as they are. A connection that the server has closed is no error here: the
 // next read tells.
 func (c *Conn) Write(b []byte) error {
-	var err error
-	c.limit(func() { _, err = c.nc.Write(b) })
-	if isClosed(err) {
-		return nil
+	for piece := range slices.Chunk(b, writePiece) {
+		var err error
+		limit(c.nc.SetWriteDeadline, func() { _, err = c.nc.Write(piece) })
+		if isClosed(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // Send sends one command.
@@ -73,7 +83,7 @@ func (c *Conn) Send(args ...string) error { return c.Write(AppendCommand(nil, ar
 
 // Read reads one reply. Errors: io.EOF when the server has closed the connection.
 func (c *Conn) Read() (v Value, err error) {
-	c.limit(func() { v, err = readValue(c.r, 0) })
+	limit(c.nc.SetReadDeadline, func() { v, err = readValue(c.r, 0) })
 	if isClosed(err) {
 		err = io.EOF
 	}
@@ -101,7 +111,7 @@ func (c *Conn) Must(tb testing.TB, args ...string) Value {
 // ReadUntil reads raw bytes up to and without mark. closed tells that the stream ended first; then
 // all that came is returned.
 func (c *Conn) ReadUntil(mark []byte) (got []byte, closed bool, err error) {
-	c.limit(func() {
+	limit(c.nc.SetReadDeadline, func() {
 		for !bytes.HasSuffix(got, mark) {
 			var b byte
 			if b, err = c.r.ReadByte(); err != nil {
@@ -116,10 +126,10 @@ func (c *Conn) ReadUntil(mark []byte) (got []byte, closed bool, err error) {
 	return bytes.TrimSuffix(got, mark), false, err
 }
 
-// limit runs one blocking exchange and breaks it off after ReplyTimeout.
-func (c *Conn) limit(exchange func()) {
+// limit runs one blocking exchange and breaks it off, by its deadline, after ReplyTimeout.
+func limit(setDeadline func(time.Time) error, exchange func()) {
 	longAgo := time.Unix(1, 0)
-	timer := time.AfterFunc(ReplyTimeout, func() { c.nc.SetDeadline(longAgo) })
+	timer := time.AfterFunc(ReplyTimeout, func() { _ = setDeadline(longAgo) })
 	defer timer.Stop()
 	exchange()
 }

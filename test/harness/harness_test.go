@@ -8,8 +8,12 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"net"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"tarn/test/chance"
@@ -119,6 +123,33 @@ func TestLogTailFindsLine(t *testing.T) {
 		if l.String() != log {
 			t.Fatalf("seed %d: kept %q, want %q", seed, l, log)
 		}
+	}
+}
+
+// TestPortIsKept shows that a port is nobody else's, that a server can listen on it nevertheless, and that it is kept between
+// two servers.
+func TestPortIsKept(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Log("a port cannot be kept here")
+		return
+	}
+	port := Port(t)
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	for range 2 {
+		if c, err := net.Dial("tcp", addr); err == nil {
+			c.Close()
+			t.Errorf("%s is connected to, and nobody listens", addr)
+		}
+		// A connection's own end does not say SO_REUSEADDR.
+		stranger := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}}
+		if c, err := stranger.Dial("tcp", "127.0.0.1:1"); !errors.Is(err, syscall.EADDRINUSE) {
+			t.Errorf("a connection from port %d: %v, %v; want %v", port, c, err, syscall.EADDRINUSE)
+		}
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			t.Fatalf("listen on a port that is kept: %v", err)
+		}
+		l.Close()
 	}
 }
 

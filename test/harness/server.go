@@ -1,8 +1,8 @@
 // Servers for tests: start one, wait until it is ready, talk to it, stop it.
 //
 // A Program is something that can be started as a redis-server: Debian's own (the oracle) or Tarn,
-// built from this tree. Start writes the directives into a config file in a fresh folder, picks a
-// free loopback port, and waits for the log line that says the server takes connections. Every
+// built from this tree. Start writes the directives into a config file in a fresh folder, keeps a
+// loopback port as long as the server runs, and waits for the log line that says the server takes connections. Every
 // server is stopped, by its own pid, when the test that started it ends; one that ended by itself
 // before that fails the test and shows the end of its log.
 
@@ -26,9 +26,9 @@ import (
 )
 
 const (
-	readyTimeout = 30 * time.Second // from exec to the ready line
-	stopTimeout  = 15 * time.Second // from SIGTERM to the end of the process
-	portTries    = 8                // another process may take a free port before the server does
+	readyTimeout = time.Minute // from exec to the ready line
+	stopTimeout  = time.Minute // from SIGTERM to the end of the process
+	portTries    = 8           // where a port cannot be kept, another process may take it before the server does
 )
 
 // Program is a binary that serves when it is called with Args, the path of a config file, and After.
@@ -116,7 +116,7 @@ func (e *endedError) Is(target error) bool {
 
 func (p Program) start(tb testing.TB, directives []string) (*Server, error) {
 	dir := tb.TempDir()
-	port, err := freePort()
+	port, giveBack, err := reservePort()
 	if err != nil {
 		return nil, err
 	}
@@ -126,6 +126,7 @@ func (p Program) start(tb testing.TB, directives []string) (*Server, error) {
 	}
 	conf, err := s.writeConfig(directives)
 	if err != nil {
+		giveBack()
 		return nil, err
 	}
 	s.cmd = exec.Command(p.Path, slices.Concat(p.Args, []string{conf}, p.After)...)
@@ -133,11 +134,13 @@ func (p Program) start(tb testing.TB, directives []string) (*Server, error) {
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	s.cmd.SysProcAttr = dieWithParent()
 	if err := s.cmd.Start(); err != nil {
+		giveBack()
 		return nil, fmt.Errorf("exec %s: %w", p.Path, err)
 	}
 	s.Pid = s.cmd.Process.Pid
 	go func() {
 		s.exitErr = s.cmd.Wait()
+		giveBack()
 		close(s.exited)
 	}()
 	return s, s.awaitReady()
@@ -254,14 +257,4 @@ func (s *Server) Signal(sig syscall.Signal) {
 	if err := s.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		s.tb.Errorf("signal %v to %s: %v", sig, s.Program.Name, err)
 	}
-}
-
-// freePort returns a loopback port that was free a moment ago.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }
