@@ -3,18 +3,20 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"net"
 	"strings"
 	"syscall"
 )
 
-// resolve returns the address of a host by name or number, which may stand in brackets.
+// resolve returns the address of a host by number, which may stand in brackets, or by name. A name means its address of
+// version 4, as it does to redis-server: that of localhost is often listed behind one of version 6.
 func resolve(host string) (net.IP, error) {
 	if ip := net.ParseIP(strings.Trim(host, "[]")); ip != nil {
 		return ip, nil
 	}
-	ips, err := net.LookupIP(host)
+	ips, err := net.DefaultResolver.LookupIP(context.Background(), "ip4", host)
 	if err != nil {
 		return nil, errNoName
 	}
