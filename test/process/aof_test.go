@@ -126,7 +126,7 @@ func outcomeOf(t *testing.T, p program, files map[string]string, args []string) 
 			t.Fatal(err)
 		}
 	}
-	port := freePort(t)
+	port := harness.Port(t)
 	s := p.launch(t, dir, append([]string{"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--save", "", "--appendonly", "yes"}, args...)...)
 	s.port = port
 	o := outcome{files: map[string]string{}}

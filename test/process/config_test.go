@@ -106,7 +106,7 @@ func TestRewrite(t *testing.T) {
 		t.Run("all written "+strconv.FormatBool(all), func(t *testing.T) {
 			onBoth(t, func(t *testing.T, p program) {
 				dir := t.TempDir()
-				port := freePort(t)
+				port := harness.Port(t)
 				conf := write(t, dir, "server.conf", "# first comment", "", "port "+strconv.Itoa(port), "bind 127.0.0.1", "dir "+dir,
 					"# second comment", "timeout 1", "save 900 1", "save 300 10", "enable-debug-command yes", "enable-protected-configs yes", "hz 11")
 				start := func() (*process, *harness.Conn) {

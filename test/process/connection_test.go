@@ -311,7 +311,7 @@ func TestHalfClosed(t *testing.T) {
 		if _, err := io.WriteString(nc, "SET a 1\r\nINCR a\r\nGET a\r\n"); err != nil {
 			t.Fatal(err)
 		}
-		if err := nc.(*net.TCPConn).CloseWrite(); err != nil {
+		if err := nc.CloseWrite(); err != nil {
 			t.Fatal(err)
 		}
 		if got, want := rest(t, nc), "+OK\r\n:2\r\n$1\r\n2\r\n"; got != want {

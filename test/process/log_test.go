@@ -22,7 +22,7 @@ import (
 func TestPolledTexts(t *testing.T) {
 	onBoth(t, func(t *testing.T, p program) {
 		dir := t.TempDir()
-		port := freePort(t)
+		port := harness.Port(t)
 		write(t, dir, "server.conf", "always-show-logo yes", "loglevel verbose", "daemonize no", "pidfile /nonexistent/folder/redis.pid",
 			"port "+strconv.Itoa(port), "bind 127.0.0.1", "save 900 1", "dir "+dir, "logfile ''", "unixsocket socket")
 		stdout := filepath.Join(dir, "stdout")
@@ -92,7 +92,7 @@ func TestLayout(t *testing.T) {
 func TestLevels(t *testing.T) {
 	onBoth(t, func(t *testing.T, p program) {
 		dir := t.TempDir()
-		port := freePort(t)
+		port := harness.Port(t)
 		s := p.launch(t, dir, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--loglevel", "warning", "--save", "900", "1")
 		s.port = port
 		await(t, "it serves", func() bool {
@@ -122,7 +122,7 @@ func TestLogFile(t *testing.T) {
 		dir := t.TempDir()
 		mkdir(t, dir, "data")
 		log := write(t, dir, "data/server.log", "### mine")
-		port := freePort(t)
+		port := harness.Port(t)
 		s := p.launch(t, dir, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", "data", "--logfile", "server.log")
 		s.port = port
 		awaitFile(t, log, "Ready to accept connections")

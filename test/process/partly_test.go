@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"tarn/test/harness"
 )
 
 // Parts of files: a string, the value of a module, one of a type that nobody has.
@@ -35,7 +37,7 @@ func TestFileNotUnderstood(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, "dump.rdb"), []byte(file), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			s := p.launch(t, dir, "--port", strconv.Itoa(freePort(t)), "--bind", "127.0.0.1", "--save", "")
+			s := p.launch(t, dir, "--port", strconv.Itoa(harness.Port(t)), "--bind", "127.0.0.1", "--save", "")
 			// A redis-server ends with 0 over a module's value: its check of the file finds nothing wrong.
 			if code := s.code(); code != 1 && !(code == 0 && p.name != "tarn") || strings.Contains(s.log(), "Ready to accept") {
 				t.Errorf("%.40q: exit code %d, want 1:\n%s", file, code, s.log())

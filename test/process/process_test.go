@@ -34,8 +34,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// patience is how long anything may take before a test gives up.
-const patience = 30 * time.Second
+// patience is how long anything may take before a test gives up. Nothing is ever waited for so long where all is well, on the
+// slowest machine either.
+const patience = 2 * time.Minute
 
 // program is a binary under test.
 type program struct {
@@ -156,7 +157,7 @@ func (p program) start(t *testing.T, cmd *exec.Cmd) *process {
 // ownFault is what Go's runtime and the race detector print.
 var ownFault = regexp.MustCompile(`(?m)^(WARNING: DATA RACE|panic: .*|fatal error: .*)$`)
 
-// serve launches a program with directives on a free port of the loopback interface and returns
+// serve launches a program with directives on a port of its own of the loopback interface and returns
 // once it serves. The directives are arguments, so one is "--name" and its values.
 func (p program) serve(t *testing.T, directives ...string) *process {
 	t.Helper()
@@ -165,18 +166,13 @@ func (p program) serve(t *testing.T, directives ...string) *process {
 
 func (p program) serveIn(t *testing.T, dir string, directives ...string) *process {
 	t.Helper()
-	for range 8 {
-		port := freePort(t)
-		args := append([]string{"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--dir", dir,
-			"--enable-debug-command", "yes", "--enable-protected-configs", "yes"}, directives...)
-		s := p.launch(t, dir, args...)
-		s.port = port
-		if s.awaitOr(`Ready to accept connections`, `Failed listening on port`) {
-			return s
-		}
-	}
-	t.Fatal("every free port is taken at once")
-	return nil
+	port := harness.Port(t)
+	args := append([]string{"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--dir", dir,
+		"--enable-debug-command", "yes", "--enable-protected-configs", "yes"}, directives...)
+	s := p.launch(t, dir, args...)
+	s.port = port
+	s.await("Ready to accept connections")
+	return s
 }
 
 // output keeps what a process prints.
@@ -333,17 +329,6 @@ func (s *process) stop() {
 	if code := s.code(); code != 0 {
 		s.t.Fatalf("exit code %d after SIGTERM:\n%s", code, s.log())
 	}
-}
-
-// freePort returns a port that was free a moment ago, with port+10000 free too.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // write makes a file and returns its path.

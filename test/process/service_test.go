@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"tarn/test/harness"
 )
 
 // TestNotify shows what systemd is told, when NOTIFY_SOCKET names a socket and a directive asks for
@@ -31,7 +33,7 @@ func TestNotify(t *testing.T) {
 			if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
 				t.Fatal(err)
 			}
-			port := freePort(t)
+			port := harness.Port(t)
 			s := p.start(t, &exec.Cmd{Path: p.path, Dir: dir, Env: append(os.Environ(), "NOTIFY_SOCKET="+socket),
 				Args: []string{p.path, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--supervised", mode, "--daemonize", "yes", "--save", ""}})
 			s.port = port
@@ -67,9 +69,9 @@ func TestEndWhileLoading(t *testing.T) {
 		s.stop()
 		before := read(t, filepath.Join(dir, "dump.rdb"))
 
-		port := freePort(t)
+		port := harness.Port(t)
 		s = p.launch(t, dir, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "900", "1",
-			"--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024")
+			"--key-load-delay", "10000", "--loading-process-events-interval-bytes", "1024")
 		s.port = port
 		s.await("Loading RDB produced by")
 		if v := s.do("GET", "key:1"); v.Text != "LOADING Redis is loading the dataset in memory" {
@@ -112,7 +114,7 @@ func TestDamagedFile(t *testing.T) {
 			if err := os.WriteFile(path, damaged, 0o644); err != nil {
 				t.Fatal(err)
 			}
-			s := p.launch(t, dir, "--port", strconv.Itoa(freePort(t)), "--bind", "127.0.0.1", "--save", "900", "1")
+			s := p.launch(t, dir, "--port", strconv.Itoa(harness.Port(t)), "--bind", "127.0.0.1", "--save", "900", "1")
 			if code := s.code(); code != 1 {
 				t.Errorf("%s: exit code %d, want 1:\n%s", name, code, s.log())
 			}

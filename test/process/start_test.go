@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"tarn/test/harness"
 )
 
 // TestStartForms shows that each form of the arguments sets what it says. PORT stands for a free
@@ -45,7 +47,7 @@ func TestStartForms(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			onBoth(t, func(t *testing.T, p program) {
 				dir := t.TempDir()
-				port := freePort(t)
+				port := harness.Port(t)
 				fill := func(s string) string { return strings.ReplaceAll(s, "PORT", strconv.Itoa(port)) }
 				if tc.file != nil {
 					lines := strings.Split(fill(strings.Join(tc.file, "\n")), "\n")
@@ -150,7 +152,7 @@ func TestRefusals(t *testing.T) {
 func TestRelativePaths(t *testing.T) {
 	onBoth(t, func(t *testing.T, p program) {
 		root := t.TempDir()
-		port := strconv.Itoa(freePort(t))
+		port := strconv.Itoa(harness.Port(t))
 		mkdir(t, root, "tests/tmp/server.1")
 		write(t, root, "tests/tmp/redis.conf.1", "# mine", "port "+port, "bind 127.0.0.1", "dir ./tests/tmp/server.1", "unixsocket socket", "pidfile a.pid")
 		s := p.launch(t, root, "./tests/tmp/redis.conf.1")
@@ -185,7 +187,7 @@ func TestRelativePaths(t *testing.T) {
 func TestDaemonize(t *testing.T) {
 	onBoth(t, func(t *testing.T, p program) {
 		dir := t.TempDir()
-		port := freePort(t)
+		port := harness.Port(t)
 		write(t, dir, "server.conf", "port "+strconv.Itoa(port), "bind 127.0.0.1", "daemonize yes", "dir data",
 			"pidfile server.pid", "logfile server.log", "save 900 1")
 		mkdir(t, dir, "data")
@@ -242,7 +244,7 @@ func TestSubcommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.path = path
-	port := freePort(t)
+	port := harness.Port(t)
 	s := p.launch(t, t.TempDir(), "server", "--port", strconv.Itoa(port), "--bind", "127.0.0.1")
 	s.port = port
 	s.await("Ready to accept connections")

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"tarn/test/harness"
 )
 
 // proc reads a file of the process in /proc.
@@ -23,7 +25,7 @@ func (s *process) proc(name string) string {
 func TestTitle(t *testing.T) {
 	onBoth(t, func(t *testing.T, p program) {
 		dir := t.TempDir()
-		port := freePort(t)
+		port := harness.Port(t)
 		write(t, dir, "c", "port "+strconv.Itoa(port), "bind 127.0.0.1", "save ''", "unixsocket u")
 		s := p.launch(t, dir, "c")
 		s.port = port
