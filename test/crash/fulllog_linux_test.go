@@ -56,7 +56,7 @@ func (l *fullLog) until(what string, look func() bool) {
 	l.t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	give := time.After(30 * time.Second)
+	give := time.After(harness.ReplyTimeout)
 	for !look() {
 		select {
 		case <-tick.C:
