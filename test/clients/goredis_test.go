@@ -22,7 +22,9 @@ func onBothByGoRedis(t *testing.T, test func(t *testing.T, c *redis.Client)) {
 	for _, protocol := range []int{2, 3} {
 		t.Run(fmt.Sprintf("protocol=%d", protocol), func(t *testing.T) {
 			onBoth(t, []string{"requirepass secret"}, func(t *testing.T, s *harness.Server) {
-				c := redis.NewClient(&redis.Options{Addr: s.Addr, Protocol: protocol, Password: "secret", ClientName: "tested", DB: 1})
+				// By itself it gives up after 3 s and asks again, which would count twice.
+				c := redis.NewClient(&redis.Options{Addr: s.Addr, Protocol: protocol, Password: "secret", ClientName: "tested", DB: 1, MaxRetries: -1,
+					DialTimeout: harness.ReplyTimeout, ReadTimeout: harness.ReplyTimeout, WriteTimeout: harness.ReplyTimeout, PoolTimeout: harness.ReplyTimeout})
 				defer c.Close()
 				test(t, c)
 			})
