@@ -179,7 +179,7 @@ func saveUnderWrites(ctx context.Context, b *bench, s *server) (readings []readi
 	var writes [3]int64
 	mark := func(i int) { moments[i], writes[i] = time.Now(), acked() }
 	mark(0)
-	if err := pause(ctx, b.snapBefore); err != nil {
+	if err := b.letWrite(ctx, acked); err != nil {
 		return nil, err
 	}
 	mark(1)

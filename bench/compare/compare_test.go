@@ -37,7 +37,7 @@ var rowsWanted = []string{
 func TestQuickRun(t *testing.T) {
 	redis, tarn := harness.Oracle(t), harness.Tarn(t)
 	var out, log bytes.Buffer
-	err := run(context.Background(), []string{"-quick", "-rounds", "2", "-ops-big-keys", "3000", "-tmp", t.TempDir(),
+	err := run(context.Background(), []string{"-quick", "-rounds", "2", "-ops-big-keys", "3000", "-limit", "1h", "-snap-limit", "10m", "-tmp", t.TempDir(),
 		"-redis", redis.Path, "-tarn", tarn.Path}, &out, &log)
 	if err != nil {
 		t.Fatalf("%v\n%s\n%s", err, &log, &out)

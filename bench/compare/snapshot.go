@@ -120,7 +120,7 @@ func (n *snapshot) overwrite() work {
 func (n *snapshot) watch(ctx context.Context) error {
 	mark := func(i int) { n.moments[i], n.writes[i] = time.Now(), n.writers.acked() }
 	mark(0)
-	if err := pause(ctx, n.b.snapBefore); err != nil {
+	if err := n.b.letWrite(ctx, n.writers.acked); err != nil {
 		return err
 	}
 	n.spans = make([]span, n.b.snapWriters)
@@ -140,6 +140,17 @@ func (n *snapshot) watch(ctx context.Context) error {
 	mark(2)
 	usec, err := n.s.infoNumber(forkFieldUsec)
 	n.forkUsec = usec
+	return err
+}
+
+// letWrite lets writers write for the time before a save, and on a slow machine until they have written at all: what
+// they do during the save is divided by it.
+func (b *bench) letWrite(ctx context.Context, acked func() int64) error {
+	begun, had := time.Now(), acked()
+	err := pause(ctx, b.snapBefore)
+	for err == nil && acked() == had && time.Since(begun) < b.snapLimit {
+		err = pause(ctx, sampleEvery)
+	}
 	return err
 }
 
