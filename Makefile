@@ -23,6 +23,8 @@ VERBOSE := $(if $(CI),-v)
 # Rooms, and tests across rooms. The latter start processes, which go's test cache does not see.
 ROOMS = $$($(GO) list ./... | grep -v '^tarn/test/')
 ACROSS = $$($(GO) list ./test/... | grep -v -e '^tarn/test/crash')
+# What hangs is noticed by the tests themselves: this is for a machine ten times slower.
+PATIENT = -timeout 1h
 # What Tarn is built for besides Linux on amd64: os/arch.
 TARGETS = linux/arm64 darwin/arm64 darwin/amd64
 
@@ -81,22 +83,22 @@ tidy:
 	$(GO) test $(VERBOSE) -count=1 ./internal/tidy
 
 unit:
-	$(GO) test $(VERBOSE) $(ROOMS)
+	$(GO) test $(VERBOSE) $(PATIENT) $(ROOMS)
 
 # race checks invariants too when it runs servers: one such run is minutes, and both watch, not time.
 race:
-	$(GO) test $(VERBOSE) -race $(ROOMS)
-	$(GO) test $(VERBOSE) -race -tags invariants -count=1 -timeout 20m $(ACROSS)
+	$(GO) test $(VERBOSE) -race $(PATIENT) $(ROOMS)
+	$(GO) test $(VERBOSE) -race -tags invariants -count=1 $(PATIENT) $(ACROSS)
 
 invariants:
-	$(GO) test $(VERBOSE) -tags invariants $(ROOMS)
+	$(GO) test $(VERBOSE) -tags invariants $(PATIENT) $(ROOMS)
 
 # release runs once without the tag, since the tag must not hide a mistake.
 release: unit
-	$(GO) test $(VERBOSE) -count=1 -timeout 20m $(ACROSS)
+	$(GO) test $(VERBOSE) -count=1 $(PATIENT) $(ACROSS)
 
 oracle: deps
-	$(GO) test $(VERBOSE) -count=1 -timeout 20m ./test/transcripts
+	$(GO) test $(VERBOSE) -count=1 $(PATIENT) ./test/transcripts
 
 # fuzz finds the targets itself and gives each T. What breaks one is saved under its testdata/fuzz. Now and then Go
 # itself reports the end of T as a failure, without an input that fails: that is none.
@@ -114,7 +116,7 @@ fuzz:
 	done
 
 crash: build
-	@if [ -d test/crash ]; then $(GO) test $(VERBOSE) -count=1 -timeout 20m ./test/crash/...; fi
+	@if [ -d test/crash ]; then $(GO) test $(VERBOSE) -count=1 $(PATIENT) ./test/crash/...; fi
 
 # soak goes on looking for rare things, T with each test: kills, then orders of replies.
 soak: build
@@ -129,7 +131,7 @@ bench:
 
 # bench-once runs each benchmark one time, so that none rots.
 bench-once:
-	$(GO) test -run '^$$' -bench . -benchtime 1x $(PKG)
+	$(GO) test $(PATIENT) -run '^$$' -bench . -benchtime 1x $(PKG)
 
 # compare prints a table; COMPARE has its flags, as in COMPARE='-only snap'.
 compare: build
