@@ -10,11 +10,17 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path"
 	"strings"
 	"syscall"
 	"testing"
 )
+
+func TestMain(m *testing.M) {
+	syscall.Umask(0o022) // that rights are those asked for, whoever runs this
+	os.Exit(m.Run())
+}
 
 // disks returns every kind of disk, with the folder to work in.
 func disks(t *testing.T) map[string]struct {
