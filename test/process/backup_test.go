@@ -93,6 +93,7 @@ func TestBackups(t *testing.T) {
 		t.Errorf("BACKUP VERIFY reads %s files, want 2", got)
 	}
 	s.awaitField("backup_damaged", "1")
+	s.awaitField("backup_last_status", "err") // is said after that
 	s.await(`# Backup ` + names[0] + ` is DAMAGED: .*`)
 	if got := files(t, folder); len(got) != 2 || got[0] != names[0]+".bad" || got[1] != names[1] {
 		t.Errorf("the folder holds %q", got)
