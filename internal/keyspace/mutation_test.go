@@ -86,6 +86,9 @@ func mutant(name string) bool { return name == mutantName }
 // and may miss the one in which a rule counts.
 const mutantRuns = 8
 
+// mutantLimit is when one that hangs is taken to have failed.
+const mutantLimit = "60s"
+
 // proofTests are the tests of which one at least must fail for each mutant.
 const proofTests = "^Test(Snapshot|BrokenOff|LargeValues)"
 
@@ -94,13 +97,13 @@ func TestTheProofFails(t *testing.T) {
 		return
 	}
 	program := buildMutants(t)
-	run := func(name string) (string, error) {
-		cmd := exec.Command(program, "-test.run", proofTests, "-test.short", "-test.failfast", "-test.timeout", "60s")
+	run := func(name, limit string) (string, error) {
+		cmd := exec.Command(program, "-test.run", proofTests, "-test.short", "-test.failfast", "-test.timeout", limit)
 		cmd.Env = append(os.Environ(), "TARN_MUTANT="+name, "CI=") // each run draws seeds of its own
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}
-	if out, err := run(""); err != nil {
+	if out, err := run("", "20m"); err != nil {
 		t.Fatalf("without a mutation: %v\n%s", err, out)
 	}
 	slots := make(chan struct{}, runtime.NumCPU())
@@ -111,7 +114,7 @@ func TestTheProofFails(t *testing.T) {
 				slots <- struct{}{}
 				defer func() { <-slots }()
 				for range mutantRuns {
-					if out, err := run(m.name); err != nil {
+					if out, err := run(m.name, mutantLimit); err != nil {
 						t.Logf("%s", firstLines(out, 4))
 						return
 					}

@@ -246,7 +246,12 @@ func startWriters(w *world, r *rand.Rand, count int) *writers {
 		for range 10 {
 			a.burst(opGrow)
 		}
-		g.run(func() { a.step(); g.parked.Add(int64(a.parked)); a.parked = 0 })
+		g.run(func() {
+			a.step()
+			g.parked.Add(int64(a.parked))
+			a.parked = 0
+			runtime.Gosched() // by force it would give way after 10 ms, which is long where there are few processors
+		})
 	}
 	sweeper := w.newActor(rand.New(rand.NewPCG(r.Uint64(), 0)), usual, 3000)
 	g.run(func() { sweeper.now.Add(1); sweeper.sweep(); runtime.Gosched() })
