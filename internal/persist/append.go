@@ -61,7 +61,7 @@ type logWriter struct {
 	stop   chan struct{} // closed to end all three
 	ended  sync.WaitGroup
 
-	step sync.Mutex // held by who takes units and writes them; before syncing and mu
+	step sync.Mutex // held by who takes units and writes them, once; before syncing and mu
 
 	// Guarded by step.
 	units      []byte
@@ -154,9 +154,13 @@ func (w *logWriter) run() {
 		w.mu.Unlock()
 	}()
 	for {
-		switch bytes, ok := w.advance(); {
-		case !ok:
+		switch bytes, err := w.advance(); {
+		case err == errGone:
 			return
+		case err != nil:
+			if !w.pause() {
+				return
+			}
 		case bytes > 0:
 			w.nap(bytes)
 		case w.turnDue():
@@ -167,18 +171,19 @@ func (w *logWriter) run() {
 }
 
 // advance does the next thing that is to be done with the file: it writes units, and says how many bytes of them, or changes
-// the file. ok: the writer goes on.
-func (w *logWriter) advance() (bytes int, ok bool) {
+// the file. Errors: errGone when the writer does not go on; those of the disk, after which this is to be tried again. It does
+// not wait for that itself: an executor may be about to lock step, and would wait as long.
+func (w *logWriter) advance() (bytes int, err error) {
 	w.step.Lock()
 	defer w.step.Unlock()
 	switch {
-	case len(w.out) > 0: // what an executor could not write
+	case len(w.out) > 0: // what could not be written
 	case w.take():
 		w.render()
 	case w.turnDue():
 		return 0, w.changeFile()
 	default:
-		return 0, true
+		return 0, nil
 	}
 	return max(len(w.units), 1), w.write()
 }
@@ -309,21 +314,20 @@ func (w *logWriter) render() {
 	token(w.stir)
 }
 
-// write puts out into the file, however long that takes. It tells whether the writer goes on.
-func (w *logWriter) write() bool {
-	for len(w.out) > 0 {
-		err := w.writeOnce()
-		if err == nil {
-			break
+// write puts out into the file, unless a base has come to hold it. Errors as advance has them.
+func (w *logWriter) write() error {
+	if w.isCovered(w.end) {
+		w.out = w.out[:0]
+	} else if err := w.writeOnce(); err != nil {
+		if !w.p.writeFailed(w, err) {
+			return errGone
 		}
-		if !w.p.writeFailed(w, err) || !w.pause() {
-			return false
-		}
-		if w.isCovered(w.end) {
-			w.out = w.out[:0]
-		}
+		return err
 	}
-	return w.settle()
+	if !w.settle() {
+		return errGone
+	}
+	return nil
 }
 
 // isWell tells whether the writer is at work, and has not just failed.
@@ -480,14 +484,14 @@ func (w *logWriter) cover(position int64) {
 	token(w.nudge)
 }
 
-// changeFile takes the next turn: all units before it are written. It tells whether the writer goes on.
-func (w *logWriter) changeFile() bool {
-	for !w.isCovered(w.end) && !w.isSynced() {
-		if w.sync() == nil {
-			break
-		}
-		if w.policy() == config.FsyncAlways || !w.pause() {
-			return false
+// changeFile takes the next turn: all units before it are written. Errors as advance has them.
+func (w *logWriter) changeFile() error {
+	if !w.isCovered(w.end) && !w.isSynced() {
+		if err := w.sync(); err != nil {
+			if w.policy() == config.FsyncAlways {
+				return errGone
+			}
+			return err
 		}
 	}
 	w.syncing.Lock()
@@ -502,7 +506,7 @@ func (w *logWriter) changeFile() bool {
 	w.mu.Unlock()
 	w.db = -1
 	_ = old.Close() // it is synced, or needed no more
-	return true
+	return nil
 }
 
 func (w *logWriter) isSynced() bool {

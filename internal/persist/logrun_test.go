@@ -5,6 +5,7 @@
 package persist
 
 import (
+	"io/fs"
 	"strconv"
 	"strings"
 	"syscall"
@@ -109,6 +110,77 @@ func TestSyncErrors(t *testing.T) {
 	}
 	if failed := strings.Count(strings.Join(r.log.take(), "\n"), "# Fail to fsync the AOF file: Input/output error"); failed < 100 {
 		t.Errorf("%d syncs failed, want most of 300", failed)
+	}
+}
+
+// badFile is a disk on which one file cannot be synced.
+type badFile struct {
+	vfs.FS
+	name string
+}
+
+func (d badFile) OpenFile(name string, flags int, perm fs.FileMode) (vfs.File, error) {
+	f, err := d.FS.OpenFile(name, flags, perm)
+	if err != nil || !strings.HasSuffix(name, d.name) {
+		return f, err
+	}
+	return unsyncable{f}, nil
+}
+
+type unsyncable struct{ vfs.File }
+
+func (unsyncable) Sync() error { return syscall.EIO }
+
+// TestFailuresHoldNobody shows that who is about to write in its turn does not wait for a disk that fails to be mended, be it
+// that the writer's goroutine cannot write or that it cannot change the file: that executor's clients, and whoever stops
+// the world, would wait with it.
+func TestFailuresHoldNobody(t *testing.T) {
+	for _, what := range []string{"write", "change of file"} {
+		r := newRig(t, newDisk(t), func(below vfs.FS) vfs.FS { return badFile{below, ".1.incr.aof"} })
+		if err := r.boot("appendfsync", "no"); err != nil {
+			t.Fatal(err)
+		}
+		w := r.p.writer()
+		end := r.write(0, "k", "1")
+		if err := w.flush(end, false); err != nil {
+			t.Fatal(err)
+		}
+		if what == "write" {
+			r.fault.Set(vfs.Fault{At: 1, Err: syscall.ENOSPC, Stays: true})
+			r.write(0, "k", "2")
+		} else {
+			file, _, err := r.p.openIncr(r.cfg.Current(), "next", true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.turnAt(turn{at: end, file: file})
+		}
+		fails := func() {
+			if r.p.Flush() == nil {
+				t.Fatalf("%s: nothing fails", what)
+			}
+		}
+		fails()
+		passed := make(chan struct{})
+		go func() { // what isQuick does when it looked at failures before there was one
+			w.step.Lock()
+			defer w.step.Unlock()
+			close(passed)
+		}()
+		const most = 10_000
+		hung := true
+		for tries := 0; hung && tries < most; tries++ {
+			fails()
+			select {
+			case <-passed:
+				hung = false
+			default:
+			}
+		}
+		if hung {
+			t.Errorf("%s: an executor waits while %d tries fail", what, most)
+		}
+		r.fault.Set(vfs.Fault{})
 	}
 }
 
