@@ -497,6 +497,14 @@ func (w *logWriter) changeFile() error {
 	w.syncing.Lock()
 	defer w.syncing.Unlock()
 	w.mu.Lock()
+	failing := w.syncErr != nil
+	w.syncErr = nil // a base holds what could not be synced
+	w.mu.Unlock()
+	if failing {
+		w.p.o.Log.Notice("AOF write error looks solved. The server can write again.")
+		w.p.judge() // before anybody hears of it
+	}
+	w.mu.Lock()
 	old, t := w.file, w.turns[0]
 	w.turns = w.turns[1:]
 	w.file, w.size = t.file, t.size
@@ -506,6 +514,7 @@ func (w *logWriter) changeFile() error {
 	w.mu.Unlock()
 	w.db = -1
 	_ = old.Close() // it is synced, or needed no more
+	w.p.o.Durable(w.end)
 	return nil
 }
 

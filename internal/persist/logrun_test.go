@@ -131,6 +131,38 @@ type unsyncable struct{ vfs.File }
 
 func (unsyncable) Sync() error { return syscall.EIO }
 
+// TestRewriteMendsSyncErrors shows that when a file of the log cannot be synced and a rewrite has made it history, writes
+// are no longer refused and nobody waits for it: there would be nothing more to sync, so that nobody would try again.
+func TestRewriteMendsSyncErrors(t *testing.T) {
+	for _, policy := range []string{"everysec", "no"} {
+		r := newRig(t, newDisk(t), func(below vfs.FS) vfs.FS { return badFile{below, ".1.incr.aof"} })
+		if err := r.boot("appendfsync", policy); err != nil {
+			t.Fatal(err)
+		}
+		end := r.write(0, "k", "1")
+		if err := r.p.Flush(); err == nil {
+			t.Fatal("the file can be synced")
+		}
+		r.wantRefusal("before the rewrite", "MISCONF Errors writing to the AOF file: Input/output error")
+		r.mustRewrite()
+		r.p.Wait()
+		err := r.p.Flush()
+		for range 100 { // the tries that are made before the writer hears of the rewrite's end
+			if err == nil {
+				break
+			}
+			err = r.p.Flush()
+		}
+		if err != nil {
+			t.Fatalf("appendfsync %s: Flush, after the rewrite: %v", policy, err)
+		}
+		r.until(func() bool { return r.durable >= end })
+		r.wantRefusal("after the rewrite", "")
+		r.wantInfo("after the rewrite", "aof_last_write_status:ok", "aof_last_bgrewrite_status:ok", "aof_unsynced_bytes:0")
+		r.sound("in the end")
+	}
+}
+
 // TestFailuresHoldNobody shows that who is about to write in its turn does not wait for a disk that fails to be mended, be it
 // that the writer's goroutine cannot write or that it cannot change the file: that executor's clients, and whoever stops
 // the world, would wait with it.
