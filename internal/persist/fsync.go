@@ -58,11 +58,18 @@ func (s *syncStats) note(took, now time.Duration) {
 	}
 }
 
-// sync makes what is written durable, and takes note of how that ended.
+// sync makes what is written durable, and takes note of how that ended. It does nothing when somebody else has done so while
+// it waited for its turn.
 func (w *logWriter) sync() error {
 	w.syncing.Lock()
 	w.mu.Lock()
 	file, position := w.file, w.written
+	if w.synced == position && w.syncErr == nil {
+		w.mu.Unlock()
+		w.syncing.Unlock()
+		w.p.o.Durable(position) // perhaps before that somebody does
+		return nil
+	}
 	began := max(w.p.mono(), 1)
 	w.inflight, w.begun, w.began = w.begun, 0, began
 	w.mu.Unlock()

@@ -5,6 +5,7 @@
 package persist
 
 import (
+	"errors"
 	"io/fs"
 	"strconv"
 	"strings"
@@ -160,6 +161,33 @@ func TestRewriteMendsSyncErrors(t *testing.T) {
 		r.wantRefusal("after the rewrite", "")
 		r.wantInfo("after the rewrite", "aof_last_write_status:ok", "aof_last_bgrewrite_status:ok", "aof_unsynced_bytes:0")
 		r.sound("in the end")
+	}
+}
+
+// TestSyncsAreShared shows that of two who are about to sync the same, one does. A test that has flushed relies on it: the next
+// sync is not the log's.
+func TestSyncsAreShared(t *testing.T) {
+	r, _ := bootedRig(t, "appendfsync", "no")
+	w := r.p.writer()
+	end := r.write(0, "k", "1")
+	if err := w.flush(end, false); err != nil {
+		t.Fatal(err)
+	}
+	before := w.syncs.count.Load()
+	w.syncing.Lock()
+	ended := make(chan error)
+	for range 2 {
+		go func() { ended <- w.sync() }()
+	}
+	w.syncing.Unlock()
+	if err := errors.Join(<-ended, <-ended); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.syncs.count.Load() - before; got != 1 {
+		t.Errorf("%d syncs, want 1", got)
+	}
+	if !r.awaitDurable(end) {
+		t.Error("the end is not durable")
 	}
 }
 
