@@ -100,7 +100,8 @@ func TestSyncErrors(t *testing.T) {
 		}
 		r.fault.Set(vfs.Fault{At: 1, Err: syscall.EIO})
 		_ = r.p.Flush() // tells of the failure, unless another sync was good meanwhile
-		if i%2 == 0 {   // ask again at once
+		r.fault.Set(vfs.Fault{})
+		if i%2 == 0 { // ask again at once
 			if err := r.mended(); err != nil {
 				t.Fatalf("Flush, with the disk back: %v", err)
 			}
@@ -276,7 +277,6 @@ func TestSlowSync(t *testing.T) {
 func TestWriteThrough(t *testing.T) {
 	r, g := bootedRig(t)
 	r.through = true
-	await, release := g.stopAt("sync")
 	text := func() string {
 		b, err := vfs.ReadFile(r.disk, logPath(r.cfg.Current(), r.p.log.manifest.Incrs[0].Name))
 		if err != nil {
@@ -288,6 +288,8 @@ func TestWriteThrough(t *testing.T) {
 	if !strings.Contains(text(), first) {
 		t.Errorf("the file holds %q after the turn", text())
 	}
+	await, release := g.stopAt("sync")
+	r.write(0, "k", "0")
 	await()
 	if r.write(0, "k", "second"); r.p.WriteThrough() {
 		t.Error("written through while a sync is under way")
@@ -313,9 +315,11 @@ func TestWriteThrough(t *testing.T) {
 		t.Fatal(err)
 	}
 	fifth, end := r.writeThrough("fifth")
+	r.mu.Lock()
 	if r.durable < end {
 		t.Error("under always it is not on the disk after the turn")
 	}
+	r.mu.Unlock()
 	got := text()
 	for _, value := range []string{first, "second", "third", "fourth", fifth} {
 		if strings.Count(got, value) != 1 {
