@@ -138,6 +138,9 @@ func newRig(t *testing.T, disk *vfs.Mem, over func(vfs.FS) vfs.FS) *rig {
 	})
 	r.p.patience = func() <-chan time.Time { return nil } // without end
 	t.Cleanup(r.end)
+	if g, ok := files.(*gate); ok {
+		t.Cleanup(g.openAll) // before the end, which would wait for who stands there when a test has failed
+	}
 	return r
 }
 
@@ -348,6 +351,7 @@ type gate struct {
 	op      string        // the next operation of this name stops; "" none
 	reached chan struct{} // closed when it has
 	open    chan struct{} // closed to let it go on
+	release []func()      // of all that were stopped
 }
 
 func newGate(below vfs.FS) *gate { return &gate{FS: below} }
@@ -358,7 +362,19 @@ func (g *gate) stopAt(op string) (await, release func()) {
 	defer g.mu.Unlock()
 	reached, open := make(chan struct{}), make(chan struct{})
 	g.op, g.reached, g.open = op, reached, open
-	return func() { <-reached }, func() { close(open) }
+	release = sync.OnceFunc(func() { close(open) })
+	g.release = append(g.release, release)
+	return func() { <-reached }, release
+}
+
+// openAll lets everybody go on.
+func (g *gate) openAll() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.op = ""
+	for _, release := range g.release {
+		release()
+	}
 }
 
 func (g *gate) pass(op string) {
