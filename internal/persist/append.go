@@ -488,9 +488,6 @@ func (w *logWriter) cover(position int64) {
 func (w *logWriter) changeFile() error {
 	if !w.isCovered(w.end) && !w.isSynced() {
 		if err := w.sync(); err != nil {
-			if w.policy() == config.FsyncAlways {
-				return errGone
-			}
 			return err
 		}
 	}

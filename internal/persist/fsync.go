@@ -59,7 +59,7 @@ func (s *syncStats) note(took, now time.Duration) {
 }
 
 // sync makes what is written durable, and takes note of how that ended. It does nothing when somebody else has done so while
-// it waited for its turn.
+// it waited for its turn. Errors: those of the disk; errGone when that ends the process.
 func (w *logWriter) sync() error {
 	w.syncing.Lock()
 	w.mu.Lock()
@@ -112,7 +112,7 @@ func (w *logWriter) sync() error {
 	switch {
 	case err != nil && always:
 		w.p.o.Exit(1)
-		return err
+		return errGone
 	case err != nil:
 		token(w.dirty) // writes are refused until one is good
 	case before != nil:
@@ -129,10 +129,7 @@ func (w *logWriter) sync() error {
 
 // syncInLine is sync by the writer itself. It tells whether the writer goes on.
 func (w *logWriter) syncInLine() bool {
-	if w.sync() == nil {
-		return true
-	}
-	return w.policy() != config.FsyncAlways
+	return w.sync() != errGone
 }
 
 // keepSynced is the goroutine that syncs every second, until the writer is stopped.

@@ -115,6 +115,45 @@ func TestSyncErrors(t *testing.T) {
 	}
 }
 
+// TestAlwaysAfterAFailure shows that the log is written on when appendfsync becomes always just after a sync has failed for
+// which, as it was then, the process does not end.
+func TestAlwaysAfterAFailure(t *testing.T) {
+	for _, change := range []bool{false, true} {
+		r, _ := bootedRig(t, "appendfsync", "no")
+		refuse := r.p.o.Refuse
+		r.p.o.Refuse = func(e resp.Error) {
+			if refuse(e); e != "" {
+				r.set("appendfsync", "always")
+			}
+		}
+		end := r.write(0, "k", "1")
+		if err := r.p.writer().flush(end, false); err != nil {
+			t.Fatal(err)
+		}
+		if change {
+			file, _, err := r.p.openIncr(r.cfg.Current(), "next", true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.fault.Set(vfs.Fault{At: 1, Err: syscall.EIO})
+			r.p.writer().turnAt(turn{at: end, file: file})
+		} else {
+			r.fault.Set(vfs.Fault{At: 1, Err: syscall.EIO})
+			_ = r.p.Flush() // tells of the failure, unless another sync has been good since
+		}
+		if err := r.mended(); err != nil {
+			t.Fatalf("change of file: %t: Flush, with the disk back: %v", change, err)
+		}
+		if r.cfg.Current().AppendFsync != config.FsyncAlways {
+			t.Error("no sync has failed")
+		}
+		end = r.write(0, "k", "2")
+		if !r.awaitDurable(end) {
+			t.Error("the process ends")
+		}
+	}
+}
+
 // badFile is a disk on which one file cannot be synced.
 type badFile struct {
 	vfs.FS
