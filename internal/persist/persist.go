@@ -202,6 +202,11 @@ func (p *Store) letSync() {
 func (p *Store) judge() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.judgeHeld()
+}
+
+// judgeHeld is judge for those who hold mu.
+func (p *Store) judgeHeld() {
 	c := p.o.Config.Current()
 	if p.failed && c.StopWritesOnBgsaveError && len(c.Save) > 0 {
 		p.o.Refuse(errMisconf)

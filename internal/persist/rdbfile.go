@@ -246,8 +246,8 @@ func (p *Store) ended(j *job, err error) {
 	} else if !isCancelled(err) {
 		p.failed = true
 	}
+	p.judgeHeld()
 	p.mu.Unlock()
-	p.judge()
 	p.letSync()
 }
 

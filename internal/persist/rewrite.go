@@ -448,13 +448,13 @@ func (r *rewrite) ended(err error) {
 		log.state = logOn // when it only may be in place for good, a further rewrite makes sure
 	}
 	p.free()
+	p.judgeHeld()
 	p.mu.Unlock()
 	if r.w != nil {
 		r.w.mu.Lock()
 		r.w.unbound = false
 		r.w.mu.Unlock()
 	}
-	p.judge()
 	p.letSync()
 }
 
