@@ -40,12 +40,15 @@ func (t *Table[K]) Scan(cursor uint64, fn func(mem.Ref)) uint64 {
 	return uint64(bits.Reverse32(bits.Reverse32(uint32(cursor)|^mask) + 1))
 }
 
-// Scanned tells whether an entry of a hash, were it in the table, would have been in the bucket that Scan handed out when
-// it went from cursor to next.
-func Scanned(cursor, next, hash uint64) bool {
-	at := bits.Reverse32(uint32(hash >> indexShift))
-	return at >= bits.Reverse32(uint32(cursor)) && (next == 0 || at < bits.Reverse32(uint32(next)))
-}
+// ScanOrder is where an entry of a hash stands in the order in which Scan hands entries out.
+func ScanOrder(hash uint64) uint32 { return bits.Reverse32(uint32(hash >> indexShift)) }
+
+// ScanPoint is the ScanOrder from which on Scan hands entries out for a cursor: all lower ones have been. A bucket that begins
+// below it is handed out whole.
+func ScanPoint(cursor uint64) uint32 { return bits.Reverse32(uint32(cursor)) }
+
+// CursorAt is the cursor of a ScanPoint.
+func CursorAt(point uint32) uint64 { return uint64(bits.Reverse32(point)) }
 
 // Walk hands all entries of bucket i, less than Buckets, to fn, which may Replace them.
 func (t *Table[K]) Walk(i int, fn func(Slot, mem.Ref)) {

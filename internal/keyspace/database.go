@@ -35,10 +35,8 @@ func (tx *Tx) Flush(db int, background bool) (removed int64) {
 			}
 		}
 	}
-	for i := range ks.shards {
-		for hash := range ks.shards[i].strays {
-			ks.shards[i].checkStray(hash)
-		}
+	if removed > 0 {
+		ks.flushed(db)
 	}
 	return removed
 }

@@ -118,8 +118,15 @@ func (tx *Tx) Sweep(now int64, limit time.Duration, elapsed func() time.Duration
 				return now + 1
 			}
 			sh.mu.Lock()
-			more := tx.sweepShard(sh)
+			if ks.frozen.Load() || ks.paused.Load() { // since a moment ago
+				sh.mu.Unlock()
+				return next
+			}
+			more, away := tx.sweepShard(sh)
 			sh.mu.Unlock()
+			if away {
+				tx.sweepStray(&tx.away)
+			}
 			if !more {
 				break
 			}
@@ -129,8 +136,9 @@ func (tx *Tx) Sweep(now int64, limit time.Duration, elapsed func() time.Duration
 	return max(next, now+1)
 }
 
-// sweepShard deletes up to sweepBatch due keys and renews the shard's bound.
-func (tx *Tx) sweepShard(sh *shard) (more bool) {
+// sweepShard deletes up to sweepBatch due keys and renews the shard's bound. away: it has come upon one whose home is not
+// locked, and put it into tx.away.
+func (tx *Tx) sweepShard(sh *shard) (more, away bool) {
 	left := sweepBatch
 	soonest := int64(never)
 	for db := range sh.dbs {
@@ -139,7 +147,10 @@ func (tx *Tx) sweepShard(sh *shard) (more bool) {
 			continue
 		}
 		for left > 0 {
-			due, more := tx.sweepFields(sh, d, db)
+			due, more, away := tx.sweepFields(sh, d, db)
+			if away {
+				return true, true
+			}
 			if !more {
 				soonest = min(soonest, due)
 				break
@@ -165,16 +176,14 @@ func (tx *Tx) sweepShard(sh *shard) (more bool) {
 				break
 			}
 			hash := tx.ks.hash.sum(name)
-			done, ok := tx.strayHome(sh, hash)
-			if !ok {
-				soonest = min(soonest, deadline)
-				break
+			if tx.ks.home(hash) != sh {
+				tx.away = awayKey{db, append(tx.away.name[:0], name...), hash}
+				return true, true
 			}
 			k := Key{tx: tx, sh: sh, d: d, db: db, name: name, hash: hash, ref: ref, e: e}
 			tx.tell(hash, db, name)
 			k.deleteExpired()
 			tx.release()
-			done()
 			left--
 		}
 		if left == 0 && d.fields != nil {
@@ -184,7 +193,7 @@ func (tx *Tx) sweepShard(sh *shard) (more bool) {
 		}
 	}
 	sh.soonest.Store(soonest)
-	return left == 0
+	return left == 0, false
 }
 
 // ExpiredHeld returns how many keys, and how many bytes, are past their deadline and still held.

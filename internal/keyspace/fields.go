@@ -114,37 +114,44 @@ func (sh *shard) noteFields(d *database, ms int64, ref mem.Ref) {
 const fieldSlice = 128
 
 // sweepFields deletes due fields of one database in one shard, and returns the soonest deadline that
-// is left, or never, and whether there is more to do now.
-func (tx *Tx) sweepFields(sh *shard, d *database, db int) (soonest int64, more bool) {
+// is left, or never, and whether there is more to do now. away is as sweepShard has it.
+func (tx *Tx) sweepFields(sh *shard, d *database, db int) (soonest int64, more, away bool) {
 	if d.fields == nil || tx.ks.fieldsDue == nil {
-		return never, false
+		return never, false, false
 	}
 	ms, ref, ok := d.fields.Min()
 	switch {
 	case !ok:
-		return never, false
+		return never, false, false
 	case ms > tx.now:
-		return ms, false
+		return ms, false, false
 	}
 	e := sh.keyer.entry(ref)
-	if sh.busySaving(d, e) || sh.beingSaved(e) && sh.snap != nil && sh.snap.s.full() {
-		return ms, false
+	if sh.cannotLose(d, e) {
+		return ms, false, false
 	}
 	// The key may go while it is worked on, and its name with it.
 	name := append(tx.name[:0], e.keyBytes(e.layout())...)
 	tx.name = name
 	hash := tx.ks.hash.sum(name)
-	done, ok := tx.strayHome(sh, hash)
-	if !ok {
-		return ms, false
+	if tx.ks.home(hash) != sh {
+		tx.away = awayKey{db, append(tx.away.name[:0], name...), hash}
+		return ms, true, true
 	}
 	k := Key{tx: tx, sh: sh, d: d, db: db, name: name, hash: hash, ref: ref, e: e}
 	n := tx.ks.fieldsDue(&k, fieldSlice)
 	tx.release()
-	done()
-	if n > 0 {
-		tx.ExpiredFields.Add(int64(n))
-		return ms, true
-	}
-	return ms, false
+	tx.ExpiredFields.Add(int64(n))
+	return ms, n > 0, false
+}
+
+// cannotLose tells whether fields of a hash must stay for now, because of the running save.
+func (sh *shard) cannotLose(d *database, e entry) bool {
+	return sh.busySaving(d, e) || sh.beingSaved(e) && sh.snap != nil && sh.snap.s.full()
+}
+
+// fieldsAreDue tells whether fields of an existing hash have ended and can be deleted now.
+func (tx *Tx) fieldsAreDue(k *Key) bool {
+	due := k.FieldsDue()
+	return due != NoDeadline && due <= tx.now && tx.ks.fieldsDue != nil && !k.sh.cannotLose(k.d, k.e)
 }

@@ -26,24 +26,26 @@ func (tx *Tx) AppendTableStats(b []byte, db int, full bool) []byte {
 				deadlines: d.deadlines.Len(), deadlineBytes: d.deadlines.Bytes(),
 			}
 		}
+		one.strays = tx.ks.shards[i].guests // of all databases
 		sum.add(&one)
 		if full {
-			parts = fmt.Appendf(parts, "shard %d: %d keys in %d buckets, %d bytes; %d deadlines, %d bytes\n",
-				i, one.keys, one.buckets, one.bytes, one.deadlines, one.deadlineBytes)
+			parts = fmt.Appendf(parts, "shard %d: %d strays, %d keys in %d buckets, %d bytes; %d deadlines, %d bytes\n",
+				i, one.strays, one.keys, one.buckets, one.bytes, one.deadlines, one.deadlineBytes)
 		}
 	}
-	b = fmt.Appendf(b, "[Dictionary HT]\n shards: %d\n keys: %d\n buckets: %d\n keys per bucket: %.2f\n bytes: %d\n",
-		sum.shards, sum.keys, sum.buckets, float64(sum.keys)/float64(max(sum.buckets, 1)), sum.bytes)
+	b = fmt.Appendf(b, "[Dictionary HT]\n shards: %d\n strays: %d\n keys: %d\n buckets: %d\n keys per bucket: %.2f\n bytes: %d\n",
+		sum.shards, sum.strays, sum.keys, sum.buckets, float64(sum.keys)/float64(max(sum.buckets, 1)), sum.bytes)
 	b = fmt.Appendf(b, "[Expires HT]\n keys: %d\n bytes: %d\n", sum.deadlines, sum.deadlineBytes)
 	return append(b, parts...)
 }
 
 type tableStats struct {
-	shards, keys, buckets, deadlines int
-	bytes, deadlineBytes             uint64
+	shards, strays, keys, buckets, deadlines int
+	bytes, deadlineBytes                     uint64
 }
 
 func (s *tableStats) add(o *tableStats) {
+	s.strays += o.strays
 	s.keys += o.keys
 	s.buckets += o.buckets
 	s.bytes += o.bytes

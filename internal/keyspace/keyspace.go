@@ -83,10 +83,10 @@ type shard struct {
 	dbs    []atomic.Pointer[database] // nil where nothing was ever stored; written under mu
 	watch  []map[string][]Watcher
 	lines  []map[string]*line
-	snap   *shardSnapshot  // nil: no entry of this shard awaits the save
-	strays map[uint64]note // by hash, of keys that should be here; nil: there are none
-	guests int             // strays of other shards that are here
-	moves  uint64          // insertions and removals so far: each makes the slots found before void
+	snap   *shardSnapshot // nil: no entry of this shard awaits the save
+	strays *strays        // notes of keys that should be here; nil: there are none
+	guests int            // strays of other shards that are here
+	moves  uint64         // insertions and removals so far: each makes the slots found before void
 
 	heeded   int // names watched or waited for
 	unserved int // keys of the shard that are in the queue of ready keys or being served

@@ -40,7 +40,8 @@ func TestVerifyFinds(t *testing.T) {
 			}
 		},
 		"note of a key that is not there": func(sh *shard, _ entry) {
-			sh.strays = map[uint64]note{sh.keyer.hash.sum([]byte("absent")): {&shard{dbs: sh.dbs}, "absent"}}
+			hash := uint64(sh.number) // of no key
+			sh.strays = &strays{map[uint64]*shard{hash: {dbs: sh.dbs}}, []uint64{hash}}
 		},
 		"count of strays": func(sh *shard, _ entry) { sh.guests++ },
 	} {

@@ -5,7 +5,6 @@ package keyspace
 import (
 	"math/bits"
 
-	"tarn/internal/hashtable"
 	"tarn/internal/mem"
 )
 
@@ -25,14 +24,7 @@ func (tx *Tx) Scan(db int, cursor uint64, f func(*Key)) (next uint64) {
 			}
 		})
 	}
-	for hash, n := range sh.strays { // where they would be here: a key is not missed because it goes or comes meanwhile
-		if !hashtable.Scanned(from, inner, hash) {
-			continue
-		}
-		if d := n.sh.dbs[db].Load(); d.has(hash, []byte(n.name)) {
-			tx.show(n.sh, d, db, d.table.Ref(d.table.Find(hash, []byte(n.name))), f)
-		}
-	}
+	inner = tx.scanStrays(sh, db, from, inner, f)
 	if inner != 0 {
 		return inner<<width | uint64(i)
 	}

@@ -7,13 +7,18 @@
 // is noted too.
 //
 // What must hold: a note changes only while the home and the shards it named before and names then are
-// locked. A hash has one shard for all databases. A note stands while some database holds its key, and
-// until the locks under which the last of them went are released: Keys found under them stay valid.
-// Who watches a key or waits for it stands with its home, and Scan shows it there.
+// locked. A hash has one shard for all databases. A note stands while some database holds a key of it, and
+// until the locks under which the last of them went are released: Keys found under them stay valid, but a
+// heap remembered beyond them may be another one's by then. Who watches a key or waits for it stands
+// with its home, and Scan shows it there.
 
 package keyspace
 
-import "tarn/internal/invariant"
+import (
+	"slices"
+
+	"tarn/internal/hashtable"
+)
 
 const (
 	// strayBig is the size in bytes from which a value of many blocks is not copied: that takes some
@@ -21,12 +26,39 @@ const (
 	strayBig = 16 << 10
 	// strayBlock is the same for a value in one block.
 	strayBlock = 256 << 10
+	// strayAlways is the size from which a value is not copied even if its shard is crowded, as it is when many
+	// are built under one name in turn; but it is when a quarter of what the heap can ever hold is in use.
+	strayAlways = 256 << 10
+	// crowdBytes is how many bytes a shard may hold beyond twice its share without being crowded.
+	crowdBytes = 16 << 20
+
+	// strayStep is how many strays one step of Scan shows.
+	strayStep = 64
 )
 
-// note says where the keys of a hash are that are not at home.
-type note struct {
-	sh   *shard
-	name string
+// strays are a shard's notes.
+type strays struct {
+	at    map[uint64]*shard // by hash
+	order []uint64          // the hashes, as Scan shows them
+}
+
+// noted returns where a note says that the keys of a hash are, or nil. The notes may be nil.
+func (s *strays) noted(hash uint64) *shard {
+	if s == nil {
+		return nil
+	}
+	return s.at[hash]
+}
+
+// from returns the place in order of the first hash that Scan shows at a point or later.
+func (s *strays) from(point uint32) int {
+	i, _ := slices.BinarySearchFunc(s.order, point, func(hash uint64, point uint32) int {
+		if hashtable.ScanOrder(hash) < point {
+			return -1
+		}
+		return 1
+	})
+	return i
 }
 
 // home returns the shard that a hash names.
@@ -34,26 +66,23 @@ func (ks *Keyspace) home(hash uint64) *shard { return &ks.shards[hash&ks.mask] }
 
 // shardOf returns the shard in which the keys of a hash are. Its home is locked.
 func (ks *Keyspace) shardOf(hash uint64) *shard {
-	sh := ks.home(hash)
-	if sh.strays != nil {
-		if n, ok := sh.strays[hash]; ok {
-			return n.sh
-		}
+	home := ks.home(hash)
+	if sh := home.strays.noted(hash); sh != nil {
+		return sh
 	}
-	return sh
+	return home
 }
 
-// isHome tells whether the key is where its hash says.
-func (k *Key) isHome() bool { return k.sh == k.tx.ks.home(k.hash) }
-
-// lockStray locks, of a key of which only the home is locked, the shard where it is.
+// lockStray locks, if there is a note of a hash, the noted shard as well as the home, which is locked.
 func (tx *Tx) lockStray(hash uint64) {
 	home := tx.one
-	if home.strays[hash].sh == nil {
+	sh := home.strays.noted(hash)
+	if sh == nil {
 		return
 	}
 	home.mu.Unlock() // the other may come first
 	tx.one = nil
+	tx.many[sh.number/64] |= 1 << (sh.number % 64)
 	tx.Want(hash)
 	tx.LockWanted()
 }
@@ -91,15 +120,22 @@ func (k *Key) mayStray(to *Key) bool {
 		size = uint64(length)
 		from = min(from, strayBlock)
 	}
-	if size == 0 || size < from {
+	if size == 0 || size < from || k.isCrowded(to, size) {
 		return false
 	}
 	for db := range to.sh.dbs {
-		if db != to.db && to.sh.dbs[db].Load().has(to.hash, to.name) {
+		if db != to.db && to.sh.dbs[db].Load().hasHash(to.hash) {
 			return false // it would have to come along
 		}
 	}
 	return true
+}
+
+// isCrowded tells whether the key's shard should get rid of a value of a size that may go to to's.
+func (k *Key) isCrowded(to *Key, size uint64) bool {
+	ks, used := k.tx.ks, k.sh.heap.Used()
+	share := ks.UsedMemory() / uint64(len(ks.shards))
+	return size < strayAlways && used > 2*share+crowdBytes || used > k.sh.heap.Capacity()/4 && used > to.sh.heap.Used()
 }
 
 // stray is MoveTo for a value that stays in its shard under a name of another.
@@ -115,11 +151,7 @@ func (k *Key) stray(to *Key) error {
 	home := k.tx.ks.home(to.hash)
 	home.forgetStray(to.hash)
 	if home != k.sh {
-		if home.strays == nil {
-			home.strays = make(map[uint64]note)
-		}
-		home.strays[to.hash] = note{k.sh, string(to.name)}
-		k.sh.guests++
+		home.noteStray(to.hash, k.sh)
 	}
 	*to = there
 	return nil
@@ -127,7 +159,7 @@ func (k *Key) stray(to *Key) error {
 
 // left says that the key is gone from where it was, maybe the last of its hash.
 func (k *Key) left() {
-	if !k.isHome() {
+	if k.sh != k.tx.ks.home(k.hash) {
 		k.tx.left = append(k.tx.left, k.hash)
 	}
 }
@@ -145,51 +177,110 @@ func (tx *Tx) forgetStrays() {
 
 // checkStray removes a note, if there is one, when no database holds a key of it.
 func (sh *shard) checkStray(hash uint64) {
-	n, ok := sh.strays[hash]
-	if !ok {
-		return
-	}
-	if !n.sh.hasAny(hash, []byte(n.name)) {
+	if at := sh.strays.noted(hash); at != nil && !at.hasHash(hash) {
 		sh.forgetStray(hash)
 	}
 }
 
-// hasAny tells whether some database has a key in the shard.
-func (sh *shard) hasAny(hash uint64, name []byte) bool {
+// noteStray notes that the keys of a hash are in another shard.
+func (sh *shard) noteStray(hash uint64, at *shard) {
+	if sh.strays == nil {
+		sh.strays = &strays{at: make(map[uint64]*shard)}
+	}
+	s := sh.strays
+	s.at[hash] = at
+	s.order = slices.Insert(s.order, s.from(hashtable.ScanOrder(hash)), hash)
+	at.guests++
+}
+
+// forgetStray removes a note, if there is one.
+func (sh *shard) forgetStray(hash uint64) {
+	s := sh.strays
+	at := s.noted(hash)
+	if at == nil {
+		return
+	}
+	at.guests--
+	if delete(s.at, hash); len(s.at) == 0 {
+		sh.strays = nil
+		return
+	}
+	i := s.from(hashtable.ScanOrder(hash))
+	for s.order[i] != hash { // of those at the same point
+		i++
+	}
+	s.order = slices.Delete(s.order, i, i+1)
+}
+
+// hasHash tells whether some database has a key of a hash in the shard.
+func (sh *shard) hasHash(hash uint64) bool {
 	for db := range sh.dbs {
-		if sh.dbs[db].Load().has(hash, name) {
+		if sh.dbs[db].Load().hasHash(hash) {
 			return true
 		}
 	}
 	return false
 }
 
-func (sh *shard) forgetStray(hash uint64) {
-	n, ok := sh.strays[hash]
-	if !ok {
-		return
+func (d *database) hasHash(hash uint64) bool { return d != nil && d.table.FindHash(hash).Found() }
+
+// scanStrays shows the keys of database db that Scan would come upon in the shard, from one cursor to the next, were
+// they at home. It returns the next one, nearer where there are too many for one step. So a key that is there all the time
+// is shown, wherever it is when.
+func (tx *Tx) scanStrays(sh *shard, db int, cursor, next uint64, f func(*Key)) uint64 {
+	s := sh.strays
+	if s == nil {
+		return next
 	}
-	n.sh.guests--
-	if delete(sh.strays, hash); len(sh.strays) == 0 {
-		sh.strays = nil
+	first, end := s.from(hashtable.ScanPoint(cursor)), len(s.order)
+	if next != 0 {
+		end = s.from(hashtable.ScanPoint(next))
+	}
+	if end-first > strayStep {
+		if point := hashtable.ScanOrder(s.order[first+strayStep]); point > hashtable.ScanPoint(cursor) {
+			end, next = s.from(point), hashtable.CursorAt(point)
+		}
+	}
+	for _, hash := range s.order[first:max(first, end)] {
+		at := s.at[hash]
+		if d := at.dbs[db].Load(); d.hasHash(hash) {
+			tx.show(at, d, db, d.table.Ref(d.table.FindHash(hash)), f)
+		}
+	}
+	return next
+}
+
+// flushed removes the notes of keys that went with a database, or with all when db is -1. All shards are
+// locked.
+func (ks *Keyspace) flushed(db int) {
+	for i := range ks.shards {
+		sh := &ks.shards[i]
+		if db < 0 {
+			sh.strays, sh.guests = nil, 0
+		}
+		if sh.strays == nil {
+			continue
+		}
+		for _, hash := range slices.Clone(sh.strays.order) {
+			sh.checkStray(hash)
+		}
 	}
 }
 
-// strayHome locks the home of a key that was found in sh, which is locked, without waiting. ok: it is locked
-// now, and to be unlocked by done, or is sh itself.
-func (tx *Tx) strayHome(sh *shard, hash uint64) (done func(), ok bool) {
-	home := tx.ks.home(hash)
-	if home == sh {
-		return func() {}, true
+// awayKey is a key that the sweep has come upon away from home.
+type awayKey struct {
+	db   int
+	name []byte
+	hash uint64
+}
+
+// sweepStray deletes a key if its deadline has passed, or those of its fields of which it has. No shard is
+// locked.
+func (tx *Tx) sweepStray(a *awayKey) {
+	tx.LockHash(a.hash)
+	k := tx.KeyHashed(a.db, a.name, a.hash, Peek) // which deletes it
+	if k.Exists() && tx.fieldsAreDue(&k) {
+		tx.ExpiredFields.Add(int64(tx.ks.fieldsDue(&k, fieldSlice)))
 	}
-	if !home.mu.TryLock() {
-		return nil, false
-	}
-	if invariant.Enabled {
-		invariant.Check(tx.ks.shardOf(hash) == sh, "a key is where its home says")
-	}
-	return func() {
-		tx.forgetStrays()
-		home.mu.Unlock()
-	}, true
+	tx.Unlock()
 }

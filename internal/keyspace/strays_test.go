@@ -7,10 +7,13 @@ package keyspace
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"tarn/internal/mem"
 	"tarn/test/chance"
 )
 
@@ -87,7 +90,9 @@ func (r *strayRig) move(db int, from, to string) {
 
 func (r *strayRig) strays() (n int) {
 	for i := range r.ks.shards {
-		n += len(r.ks.shards[i].strays)
+		if s := r.ks.shards[i].strays; s != nil {
+			n += len(s.at)
+		}
 	}
 	return n
 }
@@ -142,6 +147,29 @@ func TestStraysComeAndGo(t *testing.T) {
 			if r.exists(0, away) {
 				r.t.Error("it does not expire")
 			}
+		}, 0},
+		{"some of its fields expire", func(r *strayRig, _, away string) {
+			r.with(func(keys []*Key) {
+				p := &pile{heap: keys[0].Heap()}
+				p.add([]byte("field"))
+				if err := keys[0].SetBig(Hash, p); err != nil {
+					r.t.Fatal(err)
+				}
+				keys[0].SetFieldsDue(2000)
+			}, 0, away)
+			r.ks.OnFieldsDue(func(k *Key, _ int) int { k.SetFieldsDue(NoDeadline); return 1 })
+			r.tx.Sweep(3000, time.Hour, noTime)
+			if n := r.tx.ExpiredFields.Load(); n != 1 || !r.exists(0, away) {
+				r.t.Errorf("%d fields expire, want 1", n)
+			}
+		}, 1},
+		{"the last of its fields expires", func(r *strayRig, _, away string) {
+			r.with(func(keys []*Key) {
+				_ = keys[0].SetBig(Hash, &pile{heap: keys[0].Heap()})
+				keys[0].SetFieldsDue(2000)
+			}, 0, away)
+			r.ks.OnFieldsDue(func(k *Key, _ int) int { k.Delete(); k.Changed("del"); return 1 })
+			r.tx.Sweep(3000, time.Hour, noTime)
 		}, 0},
 		{"its database is flushed", func(r *strayRig, _, _ string) { r.tx.LockAll(); r.tx.Flush(0, true); r.tx.Unlock() }, 0},
 		{"another database is flushed", func(r *strayRig, _, _ string) { r.tx.LockAll(); r.tx.Flush(1, true); r.tx.Unlock() }, 1},
@@ -273,7 +301,7 @@ func TestStraysAreWatched(t *testing.T) {
 	r.with(func([]*Key) { r.tx.Unwatch(0, []byte(away), w); r.tx.Leave(waiter) }, 0, away)
 }
 
-// TestStraysAgainstModel moves values about more than anything else, with an iteration by Scan going on and saves now and then.
+// TestStraysAgainstModel moves values about more than anything else, with an iteration by Scan going on. (Worlds of even seeds have strays too, in all tests.)
 func TestStraysAgainstModel(t *testing.T) {
 	chances := chances{opSet: 30, opEdit: 10, opDelete: 1, opDeadline: 1, opCopy: 4, opMove: 60, opRead: 5, opRandomKey: 2, opSweep: 4, opClock: 4, opSwap: 1}
 	strays := 0
@@ -349,6 +377,209 @@ func TestStraysTogether(t *testing.T) {
 	for i := range values {
 		if found[3+i] != 1 || len(found) != values {
 			t.Fatalf("values by length: %v, want each of %d once", found, values)
+		}
+	}
+}
+
+// TestStraysInStress does everything at once: what is left is sound.
+func TestStraysInStress(t *testing.T) {
+	r := newStrayRig(t, 4)
+	var clock atomic.Int64
+	var movers, others sync.WaitGroup
+	for range 3 {
+		seed := chance.Seed(t)
+		movers.Go(func() {
+			m := &strayMover{rnd: rand.New(rand.NewPCG(seed, 0)), tx: r.ks.NewTx()}
+			for range 6000 {
+				m.tx.SetNow(clock.Add(1))
+				m.step()
+			}
+		})
+	}
+	done := make(chan struct{})
+	until := func(do func()) {
+		others.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					do()
+					runtime.Gosched()
+				}
+			}
+		})
+	}
+	sweeper, saver := r.ks.NewTx(), r.ks.NewTx()
+	until(func() {
+		sweeper.Sweep(clock.Load(), time.Hour, noTime)
+		sweeper.FreeLazily()
+	})
+	until(func() {
+		s, err := saver.Begin(SnapshotOptions{Limit: 1 << 20})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		seen := map[string]bool{}
+		err = s.Run(func(rec *Record) error {
+			id := fmt.Sprint(rec.DB, string(rec.Key))
+			if seen[id] {
+				t.Errorf("%s is saved twice", id)
+			}
+			seen[id] = true
+			return nil
+		}, noTime)
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	movers.Wait()
+	close(done)
+	others.Wait()
+	if err := r.ks.Verify(); err != nil {
+		t.Error(err)
+	}
+	r.tx.SetNow(clock.Load() + 100)
+	r.tx.LockAll()
+	r.tx.Flush(-1, true)
+	r.tx.Unlock()
+	r.wantStrays("flushed", 0)
+}
+
+// strayMover makes lists, moves and deletes them, and looks at all.
+type strayMover struct {
+	rnd *rand.Rand
+	tx  *Tx
+}
+
+func (m *strayMover) name() []byte { return fmt.Append(nil, "name", m.rnd.IntN(40)) }
+
+func (m *strayMover) step() {
+	tx, a, b, db := m.tx, m.name(), m.name(), m.rnd.IntN(2)
+	hash := tx.Hash(a)
+	defer tx.Unlock()
+	switch op := m.rnd.IntN(100); {
+	case op < 30:
+		tx.LockHash(hash)
+		if !tx.Ready(db, a, hash) {
+			return
+		}
+		k := tx.Key(db, a, ForWrite)
+		p := &pile{heap: k.Heap()}
+		for range 1 + m.rnd.IntN(4) {
+			p.add(make([]byte, 50))
+		}
+		_ = k.SetBig(List, p)
+		_ = k.SetDeadline(tx.Now() + int64(m.rnd.IntN(30)))
+	case op < 80:
+		tx.Want(hash)
+		tx.Want(tx.Hash(b))
+		tx.LockWanted()
+		if string(a) == string(b) || !tx.Ready(db, a, hash) || !tx.Ready(db, b, tx.Hash(b)) {
+			return
+		}
+		if k, to := tx.Key(db, a, ForWrite), tx.Key(db, b, ForWrite); k.Exists() {
+			_ = k.MoveTo(&to)
+		}
+	case op < 85:
+		tx.LockHash(hash)
+		if !tx.Ready(db, a, hash) {
+			return
+		}
+		if k, to := tx.Key(db, a, ForWrite), tx.Key(1-db, a, ForWrite); k.Exists() && !to.Exists() {
+			_ = k.MoveTo(&to)
+		}
+	case op < 88:
+		tx.LockAll()
+		for cursor := tx.Scan(db, 0, func(*Key) {}); cursor != 0; {
+			cursor = tx.Scan(db, cursor, func(*Key) {})
+		}
+		tx.RandomKey(db)
+	case op < 89:
+		tx.LockAll()
+		if m.rnd.IntN(10) == 0 {
+			tx.Flush(db, true)
+		} else {
+			tx.Swap(0, 1)
+		}
+	default:
+		tx.LockHash(hash)
+		if k := tx.Key(db, a, ForWrite); tx.Ready(db, a, hash) {
+			k.Delete()
+		}
+	}
+}
+
+// TestStraysDoNotCrowd builds one value after the other under the same name: when the shard of that name is crowded, they
+// go to their own.
+func TestStraysDoNotCrowd(t *testing.T) {
+	ks := newKeyspace(t, Options{Shards: 4, Databases: 1, Heap: mem.Options{Reserve: 16 << 20}})
+	r := &strayRig{t, ks, ks.NewTx()}
+	element := make([]byte, 1000)
+	for i, full := 0, false; !full; i++ {
+		r.tx.Want(r.tx.Hash([]byte("temporary")))
+		to := fmt.Append(nil, "key", i)
+		r.tx.Want(r.tx.Hash(to))
+		r.tx.LockWanted()
+		k, dest := r.tx.Key(0, []byte("temporary"), ForWrite), r.tx.Key(0, to, ForWrite)
+		p := &pile{heap: k.Heap()}
+		for range strayBig/1000 + 1 {
+			full = full || !p.add(element)
+		}
+		if full {
+			for !p.Free(100) {
+			}
+		} else {
+			full = k.SetBig(List, p) != nil || k.MoveTo(&dest) != nil
+		}
+		r.tx.Unlock()
+		for r.tx.FreeLazily() {
+		}
+	}
+	capacity := uint64(0)
+	for i := range ks.shards {
+		capacity += ks.shards[i].heap.Capacity()
+	}
+	if used := ks.UsedMemory(); used < capacity/10*7 || r.strays() == 0 {
+		t.Errorf("out of memory with %d bytes of %d used, and %d strays", used, capacity, r.strays())
+	}
+}
+
+// TestScanOfManyStrays shows that strays come in steps too, each once while nothing changes, and cost nothing in other databases.
+func TestScanOfManyStrays(t *testing.T) {
+	const keys = 2000
+	r := newStrayRig(t, 4)
+	r.tx.LockAll()
+	for i := range keys {
+		k := r.tx.Key(0, fmt.Append(nil, "temporary", i%7), ForWrite)
+		p := &pile{heap: k.Heap()}
+		p.add([]byte("element"))
+		if err := k.SetBig(List, p); err != nil {
+			t.Fatal(err)
+		}
+		to := r.tx.Key(0, fmt.Append(nil, "key", i), ForWrite)
+		if err := k.MoveTo(&to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.tx.Unlock()
+	if n := r.strays(); n < keys/2 {
+		t.Fatalf("only %d strays", n)
+	}
+	for db, want := range []int{keys, 0} {
+		seen := map[string]bool{}
+		r.tx.LockAll()
+		for cursor, last := uint64(0), false; !last; last = cursor == 0 {
+			n := 0
+			cursor = r.tx.Scan(db, cursor, func(k *Key) { seen[string(k.Name())] = true; n++ })
+			if n > strayStep+50 {
+				t.Errorf("database %d: a step shows %d keys", db, n)
+			}
+		}
+		r.tx.Unlock()
+		if len(seen) != want {
+			t.Errorf("database %d: Scan shows %d keys, want %d", db, len(seen), want)
 		}
 	}
 }

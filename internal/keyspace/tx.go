@@ -41,6 +41,7 @@ type Tx struct {
 	many    [MaxShards / 64]uint64 // shards locked, when more than one
 	wanted  []uint64               // hashes of keys of which the shards are to be locked
 	left    []uint64               // hashes of strays that have gone
+	away    awayKey                // what the sweep has to lock anew; no name: nothing
 	nested  int
 	noTouch bool
 	stirred bool // has made waited keys ready
@@ -233,7 +234,7 @@ func (tx *Tx) LockWanted() {
 }
 
 // maxWanted is how many hashes a Tx keeps room for.
-const maxWanted = 1024
+const maxWanted = 1 << 16
 
 // LockAll locks every shard: the whole keyspace stands still.
 func (tx *Tx) LockAll() {

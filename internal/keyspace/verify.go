@@ -9,10 +9,12 @@
 package keyspace
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
 
+	"tarn/internal/hashtable"
 	"tarn/internal/mem"
 )
 
@@ -48,18 +50,24 @@ func (tx *Tx) Verify() error {
 
 // verifyStrays checks that what a shard notes of keys elsewhere is true, and counts where they are.
 func (ks *Keyspace) verifyStrays(sh *shard, guests []int) error {
-	if sh.strays != nil && len(sh.strays) == 0 {
-		return fmt.Errorf("an empty list of strays")
+	if sh.strays == nil {
+		return nil
 	}
-	for hash, n := range sh.strays {
-		name := []byte(n.name)
-		guests[n.sh.number]++
+	s := sh.strays
+	if len(s.order) == 0 || len(s.order) != len(s.at) || !slices.IsSortedFunc(s.order, func(a, b uint64) int {
+		return cmp.Compare(hashtable.ScanOrder(a), hashtable.ScanOrder(b))
+	}) {
+		return fmt.Errorf("%d strays, %d in the order of Scan, or out of order", len(s.at), len(s.order))
+	}
+	for _, hash := range s.order {
+		at := s.at[hash]
 		switch {
-		case ks.hash.sum(name) != hash || ks.home(hash) != sh || n.sh == sh:
-			return fmt.Errorf("stray %q is noted in the wrong place, in shard %d", name, n.sh.number)
-		case !n.sh.hasAny(hash, name):
-			return fmt.Errorf("stray %q is not in shard %d", name, n.sh.number)
+		case at == nil || at == sh || ks.home(hash) != sh:
+			return fmt.Errorf("a stray of hash %#x is noted in the wrong place", hash)
+		case !at.hasHash(hash):
+			return fmt.Errorf("no stray of hash %#x is in shard %d", hash, at.number)
 		}
+		guests[at.number]++
 	}
 	return nil
 }

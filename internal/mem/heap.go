@@ -346,6 +346,9 @@ func (h *Heap) Pointer(r Ref) unsafe.Pointer {
 	return unsafe.Add(h.base, uintptr(r)<<unitShift)
 }
 
+// Capacity returns the most bytes that the heap can ever hold. It takes no lock.
+func (h *Heap) Capacity() uint64 { return uint64(h.limit) << pageShift }
+
 // Base returns the address that refs count from. It never changes, so any thread may call this.
 func (h *Heap) Base() unsafe.Pointer { return h.base }
 

@@ -27,6 +27,7 @@ var (
 	ErrDuplicate = errors.New("value: the same member twice")
 	ErrNoElement = errors.New("value: a collection without elements")
 	ErrBadStream = errors.New("value: the parts of a stream do not fit")
+	ErrMoved     = errors.New("value: the key is no longer in the shard in which its value was begun")
 )
 
 // Loader builds one collection at a time. Its zero value is ready to Begin.
@@ -423,9 +424,12 @@ func soonestOf(triples []byte) int64 {
 }
 
 // Store makes k, whatever it held, hold what was loaded; its deadline stays. Errors: ErrNoElement,
-// ErrDuplicate, ErrBadStream, keyspace.ErrOutOfMemory: k has not changed, and the loader is to be
+// ErrDuplicate, ErrBadStream, ErrMoved, keyspace.ErrOutOfMemory: k has not changed, and the loader is to be
 // discarded.
 func (l *Loader) Store(k *keyspace.Key) error {
+	if l.heap != k.Heap() {
+		return ErrMoved
+	}
 	if l.small {
 		return l.storeSmall(k)
 	}
