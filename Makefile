@@ -25,6 +25,8 @@ ROOMS = $$($(GO) list ./... | grep -v '^tarn/test/')
 ACROSS = $$($(GO) list ./test/... | grep -v -e '^tarn/test/crash')
 # What hangs is noticed by the tests themselves: this is for a machine ten times slower.
 PATIENT = -timeout 1h
+# How many of the tests across rooms run side by side: they wait, most of the time.
+ASIDE = 4
 # What Tarn is built for besides Linux on amd64: os/arch.
 TARGETS = linux/arm64 darwin/arm64 darwin/amd64
 
@@ -39,7 +41,7 @@ run: build
 	./bin/tarn server $(ARGS)
 
 # Everything, cheapest first: a mistake should be told early.
-test: deps build lint tidy cross race invariants release fuzz bench-once crash
+test: deps build lint tidy cross race release fuzz bench-once crash
 
 check: deps lint tidy release
 
@@ -85,35 +87,24 @@ tidy:
 unit:
 	$(GO) test $(VERBOSE) $(PATIENT) $(ROOMS)
 
-# race checks invariants too when it runs servers: one such run is minutes, and both watch, not time.
+# race checks invariants too: a run of everything is minutes, and both watch, not time.
 race:
-	$(GO) test $(VERBOSE) -race $(PATIENT) $(ROOMS)
-	$(GO) test $(VERBOSE) -race -tags invariants -count=1 $(PATIENT) $(ACROSS)
+	$(GO) test $(VERBOSE) -race -tags invariants $(PATIENT) $(ROOMS)
+	$(GO) test $(VERBOSE) -race -tags invariants -count=1 -p $(ASIDE) $(PATIENT) $(ACROSS)
 
 invariants:
 	$(GO) test $(VERBOSE) -tags invariants $(PATIENT) $(ROOMS)
 
-# release runs once without the tag, since the tag must not hide a mistake.
+# release runs once without them, since they must not hide a mistake. Of the modes of transcripts one is enough then.
 release: unit
-	$(GO) test $(VERBOSE) -count=1 $(PATIENT) $(ACROSS)
+	TARN_MODES=plain $(GO) test $(VERBOSE) -count=1 -p $(ASIDE) $(PATIENT) $(ACROSS)
 
 oracle: deps
 	$(GO) test $(VERBOSE) -count=1 $(PATIENT) ./test/transcripts
 
-# fuzz finds the targets itself and gives each T. What breaks one is saved under its testdata/fuzz. Now and then Go
-# itself reports the end of T as a failure, without an input that fails: that is none.
+# fuzz gives each target T.
 fuzz:
-	@mkdir -p bin
-	@$(GO) test -list '^Fuzz' ./... > bin/fuzz-targets || { cat bin/fuzz-targets; exit 1; }; \
-	awk '/^Fuzz/ { names[++n] = $$1 } /^ok/ { for (i = 1; i <= n; i++) print $$2, names[i]; n = 0 }' bin/fuzz-targets | \
-	while read -r package target; do \
-		echo "fuzz: $$package $$target for $(T)"; \
-		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(T) "$$package" </dev/null >bin/fuzz-log 2>&1; code=$$?; cat bin/fuzz-log; \
-		if [ $$code != 0 ]; then \
-			grep -q '^    context deadline exceeded' bin/fuzz-log && ! grep -qE 'Failing input|panic|\.go:[0-9]+:' bin/fuzz-log || exit 1; \
-			echo "fuzz: $$target found nothing; Go took the end of the time for a failure"; \
-		fi; \
-	done
+	GO="$(GO)" .ci/fuzz $(T)
 
 crash: build
 	@if [ -d test/crash ]; then $(GO) test $(VERBOSE) -count=1 $(PATIENT) ./test/crash/...; fi
