@@ -50,6 +50,16 @@ func ScanPoint(cursor uint64) uint32 { return bits.Reverse32(uint32(cursor)) }
 // CursorAt is the cursor of a ScanPoint.
 func CursorAt(point uint32) uint64 { return uint64(bits.Reverse32(point)) }
 
+// FindHash returns an entry whose key has this hash, or 0.
+func (t *Table[K]) FindHash(hash uint64) (found mem.Ref) {
+	t.Scan(CursorAt(ScanOrder(hash)), func(r mem.Ref) {
+		if t.keyer.Hash(r) == hash {
+			found = r
+		}
+	})
+	return found
+}
+
 // Walk hands all entries of bucket i, less than Buckets, to fn, which may Replace them.
 func (t *Table[K]) Walk(i int, fn func(Slot, mem.Ref)) {
 	home := uint32(i)

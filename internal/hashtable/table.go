@@ -113,26 +113,6 @@ func (t *Table[K]) Find(hash uint64, key []byte) Slot {
 	return Slot{}
 }
 
-// FindHash returns the slot of an entry whose key has this hash, or the zero Slot.
-func (t *Table[K]) FindHash(hash uint64) Slot {
-	count := t.count.Load()
-	if count == 0 {
-		return Slot{}
-	}
-	home, tag := bucketIndex(hash, count), tagOf(hash)
-	for block := t.bucketRef(home); block != 0; {
-		b := t.bucket(block)
-		for m := b.match(tag); m != 0; m &= m - 1 {
-			lane := laneOf(m)
-			if t.keyer.Hash(b.refs[lane]) == hash {
-				return Slot{block: block, home: home, lane: lane}
-			}
-		}
-		block = b.overflow
-	}
-	return Slot{}
-}
-
 // Ref returns the reference at s, which must be of a found entry.
 func (t *Table[K]) Ref(s Slot) mem.Ref { return t.bucket(s.block).refs[s.lane] }
 

@@ -125,15 +125,8 @@ func (k *Key) moveWithin(to *Key) error {
 
 // forget removes the key, whose value has another owner by now.
 func (k *Key) forget() {
-	l := k.e.layout()
-	if l.deadline != 0 {
-		k.d.deadlines.Delete(k.e.deadline(l), k.ref)
-	}
-	k.d.forgetFields(k.sh.due(k.e, l), k.ref)
-	k.d.table.Remove(k.place())
-	k.sh.moves++
+	k.unlink(k.e.layout())
 	k.sh.heap.Free(k.ref, mem.Keys)
-	k.left()
 	k.ref, k.e = 0, entry{}
 }
 

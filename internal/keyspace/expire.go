@@ -125,7 +125,7 @@ func (tx *Tx) Sweep(now int64, limit time.Duration, elapsed func() time.Duration
 			more, away := tx.sweepShard(sh)
 			sh.mu.Unlock()
 			if away {
-				tx.sweepStray(&tx.away)
+				tx.sweepAway()
 			}
 			if !more {
 				break
@@ -137,7 +137,7 @@ func (tx *Tx) Sweep(now int64, limit time.Duration, elapsed func() time.Duration
 }
 
 // sweepShard deletes up to sweepBatch due keys and renews the shard's bound. away: it has come upon one whose home is not
-// locked, and put it into tx.away.
+// locked, and kept it for sweepAway.
 func (tx *Tx) sweepShard(sh *shard) (more, away bool) {
 	left := sweepBatch
 	soonest := int64(never)
@@ -176,8 +176,7 @@ func (tx *Tx) sweepShard(sh *shard) (more, away bool) {
 				break
 			}
 			hash := tx.ks.hash.sum(name)
-			if tx.ks.home(hash) != sh {
-				tx.away = awayKey{db, append(tx.away.name[:0], name...), hash}
+			if tx.isAway(sh, db, name, hash) {
 				return true, true
 			}
 			k := Key{tx: tx, sh: sh, d: d, db: db, name: name, hash: hash, ref: ref, e: e}

@@ -134,8 +134,7 @@ func (tx *Tx) sweepFields(sh *shard, d *database, db int) (soonest int64, more, 
 	name := append(tx.name[:0], e.keyBytes(e.layout())...)
 	tx.name = name
 	hash := tx.ks.hash.sum(name)
-	if tx.ks.home(hash) != sh {
-		tx.away = awayKey{db, append(tx.away.name[:0], name...), hash}
+	if tx.isAway(sh, db, name, hash) {
 		return ms, true, true
 	}
 	k := Key{tx: tx, sh: sh, d: d, db: db, name: name, hash: hash, ref: ref, e: e}
@@ -145,7 +144,7 @@ func (tx *Tx) sweepFields(sh *shard, d *database, db int) (soonest int64, more, 
 	return ms, n > 0, false
 }
 
-// cannotLose tells whether fields of a hash must stay for now, because of the running save.
+// cannotLose tells whether fields of a hash must stay until the running save can take what they are.
 func (sh *shard) cannotLose(d *database, e entry) bool {
 	return sh.busySaving(d, e) || sh.beingSaved(e) && sh.snap != nil && sh.snap.s.full()
 }

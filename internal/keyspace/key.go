@@ -97,16 +97,21 @@ func (k *Key) Delete() bool {
 	}
 	k.beforeChange()
 	l := k.e.layout()
+	k.unlink(l)
+	k.sh.free(k.e, k.ref, l)
+	k.ref, k.e = 0, entry{}
+	return true
+}
+
+// unlink takes the key's entry out of all that finds it.
+func (k *Key) unlink(l layout) {
 	if l.deadline != 0 {
 		k.d.deadlines.Delete(k.e.deadline(l), k.ref)
 	}
 	k.d.forgetFields(k.sh.due(k.e, l), k.ref)
 	k.d.table.Remove(k.place())
 	k.sh.moves++
-	k.sh.free(k.e, k.ref, l)
 	k.left()
-	k.ref, k.e = 0, entry{}
-	return true
 }
 
 // Changed says that the key's value or deadline changed: WATCH sees it, and the change counts

@@ -17,7 +17,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"math"
 	"sync"
 	"sync/atomic"
 
@@ -60,7 +59,7 @@ type Keyspace struct {
 	frozen atomic.Bool // keys past their deadline stay, and are seen
 	paused atomic.Bool // keys past their deadline stay, unseen
 
-	strayFrom uint64 // bytes: upper bound of the sizes from which values are not copied into another shard
+	strayAll  bool // small values are not copied into other shards either: tests
 	limits    atomic.Pointer[Limits]
 	fieldsDue func(k *Key, limit int) int
 	effects   func(*Tx) Effects
@@ -122,11 +121,8 @@ func New(o Options) (*Keyspace, error) {
 		mask:      uint64(o.Shards - 1),
 		databases: o.Databases,
 		hash:      hasher{maphash.MakeSeed()},
-		strayFrom: math.MaxUint64,
 	}
-	if invariant.Enabled {
-		ks.strayFrom = 0 // so that all tests have some
-	}
+	ks.strayAll = invariant.Enabled // so that all tests have some
 	ks.limits.Store(&DefaultLimits)
 	for i := range ks.shards {
 		sh := &ks.shards[i]

@@ -33,7 +33,7 @@ const unless = "if !mutant(NAME) {\nWAS\n}"
 var mutations = []mutation{
 	// What is about to change is handed over.
 	{"overwriting hands over nothing", "key.go", "\t\tk.beforeChange()\n\t\told := k.e.layout()\n", unless + "\nold := k.e.layout()\n"},
-	{"deleting hands over nothing", "key.go", "\tk.beforeChange()\n\tl := k.e.layout()\n\tif l.deadline != 0 {\n", unless + "\nl := k.e.layout()\nif l.deadline != 0 {\n"},
+	{"deleting hands over nothing", "key.go", "\tk.beforeChange()\n\tl := k.e.layout()\n\tk.unlink(l)\n", unless + "\nl := k.e.layout()\nk.unlink(l)\n"},
 	{"an integer is changed in place", "string.go", "\t\t\tk.beforeChange()\n\t\t\tk.e.putInteger(l, n)\n", unless + "\nk.e.putInteger(l, n)\n"},
 	{"Resize changes an entry in place", "string.go", "\t\t\tk.beforeChange()\n\t\t\thad := l.valueLen\n", unless + "\nhad := l.valueLen\n"},
 	{"Resize changes a block in place", "string.go", "\tk.beforeChange()\n\tl := k.e.layout()\n\tblock, had :=", unless + "\nl := k.e.layout()\nblock, had :="},

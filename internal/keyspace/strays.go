@@ -18,6 +18,7 @@ import (
 	"slices"
 
 	"tarn/internal/hashtable"
+	"tarn/internal/mem"
 )
 
 const (
@@ -110,17 +111,17 @@ func (tx *Tx) wantStrays() (found bool) {
 // mayStray tells whether to, a key of another shard, can take over the existing key's value without a
 // copy, and whether that is better.
 func (k *Key) mayStray(to *Key) bool {
-	size, from := uint64(0), k.tx.ks.strayFrom
+	var size, from uint64
 	switch {
 	case k.e.encoding() == encBig:
-		size = k.sh.bigs.at(k.e.bigHandle()).big.Bytes()
-		from = min(from, strayBig)
+		size, from = k.sh.bigs.at(k.e.bigHandle()).big.Bytes(), strayBig
 	case k.e.hasBlock():
 		_, length := k.e.descriptor(k.e.layout())
-		size = uint64(length)
-		from = min(from, strayBlock)
+		size, from = uint64(length), strayBlock
+	default:
+		return false
 	}
-	if size == 0 || size < from || k.isCrowded(to, size) {
+	if size < from && !k.tx.ks.strayAll || k.isCrowded(to, size) {
 		return false
 	}
 	for db := range to.sh.dbs {
@@ -222,7 +223,15 @@ func (sh *shard) hasHash(hash uint64) bool {
 	return false
 }
 
-func (d *database) hasHash(hash uint64) bool { return d != nil && d.table.FindHash(hash).Found() }
+func (d *database) hasHash(hash uint64) bool { return d.findHash(hash) != 0 }
+
+// findHash returns the entry of a key of a hash, or 0.
+func (d *database) findHash(hash uint64) mem.Ref {
+	if d == nil {
+		return 0
+	}
+	return d.table.FindHash(hash)
+}
 
 // scanStrays shows the keys of database db that Scan would come upon in the shard, from one cursor to the next, were
 // they at home. It returns the next one, nearer where there are too many for one step. So a key that is there all the time
@@ -243,8 +252,9 @@ func (tx *Tx) scanStrays(sh *shard, db int, cursor, next uint64, f func(*Key)) u
 	}
 	for _, hash := range s.order[first:max(first, end)] {
 		at := s.at[hash]
-		if d := at.dbs[db].Load(); d.hasHash(hash) {
-			tx.show(at, d, db, d.table.Ref(d.table.FindHash(hash)), f)
+		d := at.dbs[db].Load()
+		if r := d.findHash(hash); r != 0 {
+			tx.show(at, d, db, r, f)
 		}
 	}
 	return next
@@ -274,9 +284,20 @@ type awayKey struct {
 	hash uint64
 }
 
-// sweepStray deletes a key if its deadline has passed, or those of its fields of which it has. No shard is
-// locked.
-func (tx *Tx) sweepStray(a *awayKey) {
+// isAway tells whether a key that the sweep has come upon in a shard has its home elsewhere, and then keeps it for
+// sweepAway. The name is copied.
+func (tx *Tx) isAway(sh *shard, db int, name []byte, hash uint64) bool {
+	if tx.ks.home(hash) == sh {
+		return false
+	}
+	tx.away = awayKey{db, append(tx.away.name[:0], name...), hash}
+	return true
+}
+
+// sweepAway deletes the key kept by isAway if its deadline has passed, or those of its fields of which it has. No
+// shard is locked.
+func (tx *Tx) sweepAway() {
+	a := &tx.away
 	tx.LockHash(a.hash)
 	k := tx.KeyHashed(a.db, a.name, a.hash, Peek) // which deletes it
 	if k.Exists() && tx.fieldsAreDue(&k) {

@@ -26,7 +26,7 @@ type strayRig struct {
 
 func newStrayRig(t *testing.T, shards int) *strayRig {
 	ks := newKeyspace(t, Options{Shards: shards, Databases: 3})
-	ks.strayFrom = 0
+	ks.strayAll = true
 	return &strayRig{t, ks, ks.NewTx()}
 }
 
@@ -217,15 +217,15 @@ func TestSmallValuesAreCopied(t *testing.T) {
 	away := r.away("away", home)
 	for _, tc := range []struct {
 		what   string
-		from   uint64
+		all    bool
 		before func()
 		want   int
 	}{
-		{"a small value", 1 << 40, func() { r.put(0, home, 20) }, 0},
-		{"a value of 16 KiB", 1 << 40, func() { r.put(0, home, strayBig/16) }, 1},
-		{"the name is taken in another database", 0, func() { r.put(0, home, 20); r.put(1, away, 3) }, 0},
+		{"a small value", false, func() { r.put(0, home, 20) }, 0},
+		{"a value of 16 KiB", false, func() { r.put(0, home, strayBig/16) }, 1},
+		{"the name is taken in another database", true, func() { r.put(0, home, 20); r.put(1, away, 3) }, 0},
 	} {
-		r.ks.strayFrom = tc.from
+		r.ks.strayAll = tc.all
 		tc.before()
 		r.with(func(keys []*Key) {
 			if err := keys[0].MoveTo(keys[1]); err != nil {
@@ -309,7 +309,7 @@ func TestStraysAgainstModel(t *testing.T) {
 		seed := chance.Seed(t)
 		rnd := rand.New(rand.NewPCG(seed, 0))
 		w := newWorld(t, seed, Options{Shards: 4, Databases: 2})
-		w.ks.strayFrom = 0
+		w.ks.strayAll = true
 		a := w.newActor(rnd, chances, 1<<(2+rnd.IntN(7)))
 		a.large = 3
 		s := &scanning{a: a}

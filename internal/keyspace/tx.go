@@ -41,7 +41,7 @@ type Tx struct {
 	many    [MaxShards / 64]uint64 // shards locked, when more than one
 	wanted  []uint64               // hashes of keys of which the shards are to be locked
 	left    []uint64               // hashes of strays that have gone
-	away    awayKey                // what the sweep has to lock anew; no name: nothing
+	away    awayKey                // what the sweep has come upon last and is to lock anew
 	nested  int
 	noTouch bool
 	stirred bool // has made waited keys ready

@@ -85,7 +85,7 @@ func newWorld(t testing.TB, seed uint64, o Options) *world {
 	w := &world{t: t, seed: seed, ks: newKeyspace(t, o)}
 	w.resumed.L = &w.mu
 	if seed&1 == 0 {
-		w.ks.strayFrom = 0
+		w.ks.strayAll = true
 	}
 	w.now.Store(1_700_000_000_000)
 	w.shards = make([][]modelDB, o.Shards)

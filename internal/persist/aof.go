@@ -365,6 +365,12 @@ func (p *Store) distrust() {
 	p.mu.Unlock()
 }
 
+// solved says that the log can be written and synced again, before anybody else can hear of it.
+func (p *Store) solved() {
+	p.o.Log.Notice("AOF write error looks solved. The server can write again.")
+	p.judge()
+}
+
 // logRefusal returns why writes are refused on account of the log; "" when they are not. mu is held.
 func (p *Store) logRefusal() resp.Error {
 	w := p.writer()

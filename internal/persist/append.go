@@ -346,8 +346,7 @@ func (w *logWriter) settle() bool {
 	w.writeErr = nil
 	w.mu.Unlock()
 	if solved {
-		w.p.o.Log.Notice("AOF write error looks solved. The server can write again.")
-		w.p.judge() // before anybody hears of it
+		w.p.solved()
 	}
 	w.p.log.inFile.Store(w.end)
 	w.mu.Lock()
@@ -498,8 +497,7 @@ func (w *logWriter) changeFile() error {
 	w.syncErr = nil // a base holds what could not be synced
 	w.mu.Unlock()
 	if failing {
-		w.p.o.Log.Notice("AOF write error looks solved. The server can write again.")
-		w.p.judge() // before anybody hears of it
+		w.p.solved()
 	}
 	w.mu.Lock()
 	old, t := w.file, w.turns[0]

@@ -91,8 +91,7 @@ func (w *logWriter) sync() error {
 		w.p.o.Log.Warning("Fail to fsync the AOF file: %s", systemText(err))
 		w.p.judge()
 	case err == nil && before != nil:
-		w.p.o.Log.Notice("AOF write error looks solved. The server can write again.")
-		w.p.judge()
+		w.p.solved()
 	}
 	w.mu.Lock()
 	oldest := w.inflight
